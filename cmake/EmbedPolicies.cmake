@@ -1,0 +1,13 @@
+# cmake -DOUTPUT=… -DFILES=a;b -P: writes the files as arrays, and a table of them (fimd/config/embedded.h).
+set(table "")
+set(text "#include \"fimd/config/embedded.h\"\n")
+foreach(file ${FILES})
+    get_filename_component(name ${file} NAME_WE)
+    string(MAKE_C_IDENTIFIER ${name} id)
+    file(READ ${file} hex HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+    string(APPEND text "static const char policy_${id}[] = {${bytes}0};\n")
+    string(APPEND table "    {\"${name}\", policy_${id}, sizeof(policy_${id}) - 1},\n")
+endforeach()
+string(APPEND text "const struct embedded_policy embedded_policies[] = {\n${table}    {0, 0, 0},\n};\n")
+file(WRITE ${OUTPUT} "${text}")
