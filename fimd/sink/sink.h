@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "baseline/fault.h"
 #include "fimd/model/event.h"
@@ -26,11 +27,19 @@ struct sink_item {
 
 struct sink; /* opaque, each class its own */
 
+/* What a sink needs of its surroundings; must outlive the sink, as must its output_settings. */
+struct sink_context {
+    const struct document_host *host;
+    const char *sender_user;    /* whom the network process becomes; NULL, "" or unknown here: nobody */
+    const char *sender_program; /* its program, called as "PROGRAM --sender"; NULL: /proc/self/exe */
+};
+
 struct sink_class {
     const char *name;    /* type in the configuration */
     bool wants_json;
     /* Opens; may do with less than everything at hand (a server that is down is no error). */
-    int (*open)(const struct output_settings *settings, const struct document_host *host, struct sink **ret, struct fault *why);
+    int (*open)(const struct output_settings *settings, const struct sink_context *context, struct sink **ret,
+                struct fault *why);
     void (*close)(struct sink *s);
     /* The sink's own memory of the last sequence it holds (a file knows its last line), or -1: the caller's
      * cursor counts. May be NULL. */
@@ -38,8 +47,11 @@ struct sink_class {
     /* 0: verdicts are filled (some may be SINK_RETRY). -EMSGSIZE: too much at once, try with fewer.
      * Any other -errno: nothing was settled, `why` tells, try again after at least *retry_after ns. */
     int (*deliver)(struct sink *s, struct sink_item *items, size_t count, int64_t *retry_after, struct fault *why);
-    /* The pid of the sink's own process, whose events are to be ignored; 0 none. May be NULL. */
+    /* The pid of the sink's own process, whose events are to be ignored; 0 none. Changes when that process is
+     * restarted. May be NULL; any thread. */
     pid_t (*process)(struct sink *s);
+    /* Who is at the other end, for `status` ("Elasticsearch 8.19.2"): "" while unknown. Any thread. May be NULL. */
+    void (*peer)(struct sink *s, char *ret, size_t size);
 };
 
 const struct sink_class *sink_class_of(enum output_type type);
