@@ -31,6 +31,8 @@ struct control_command {
 /* Sends one answer (object owned by the caller). -EPIPE when the client is gone: give up. */
 int control_say(struct control_call *call, const struct json *answer);
 bool control_gone(struct control_call *call); /* the client hung up, or the server is closing */
+/* Says {"error": …} and returns code: `return control_fail(call, EXIT_BAD_USAGE, "…");`. */
+int control_fail(struct control_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 struct control_server;
 int control_open(const char *path, const struct control_command *commands, size_t count, void *ctx,
