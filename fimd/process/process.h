@@ -32,6 +32,8 @@ enum grade processes_grade(const struct processes *p); /* GRADE_PROCESS with a c
  * when it still lives and was not asked in the last 50 ms. A reference, or NULL (out of memory, pid 0).
  * Called by the watch's reading thread for every event: the second call for the same pid is a hash look-up. */
 struct process *process_take(struct processes *p, pid_t pid, int64_t now);
+/* One more reference to the same incarnation; NULL is fine. */
+struct process *process_ref(struct processes *p, struct process *process);
 void process_drop(struct processes *p, struct process *process); /* NULL is fine */
 pid_t process_pid(const struct process *process);
 

@@ -1,0 +1,372 @@
+/* See apply.h.
+ *
+ *   path alone ──────────────► one path: decide, record, put or remove
+ *   renamed file ────────────► the new path with what was known of the old one; then the old path by itself
+ *   renamed directory ───────► all that is known below moves (or goes), a record each; then the new place is walked
+ *   directory that is gone ──► all that is known below goes, a record each */
+#include "fimd/flow/apply.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "baseline/attr.h"
+#include "baseline/path.h"
+#include "fimd/flow/decide.h"
+#include "fimd/watch/watch.h"
+
+enum { TAGS_MOST = 64 };
+
+static const struct entry ABSENT = {.type = ENTRY_ABSENT};
+
+struct place { /* one path in one transaction */
+    const char *path;
+    size_t len;
+    struct verdict verdict;
+    struct node node; /* what the baseline knows; entry ENTRY_ABSENT when nothing */
+};
+
+static int place_open(struct apply *a, const char *path, size_t len, struct place *ret)
+{
+    *ret = (struct place){.path = path, .len = len};
+    policy_match(a->policy, path, len, &ret->verdict);
+    int r = store_get(a->txn, path, len, &ret->node);
+    return r == -ENOENT ? 0 : r;
+}
+
+static void place_close(struct place *p)
+{
+    node_fini(&p->node);
+}
+
+/* The tags of every rule that matches and of the configuration, each once. Nothing is owned. */
+static size_t gather_tags(const struct apply *a, const struct verdict *verdict, char *ret[TAGS_MOST])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->tags_count && count < TAGS_MOST; i++)
+        ret[count++] = a->tags[i];
+    size_t rules = policy_count(a->policy);
+    for (size_t i = 0; i < rules && i < 256; i++) {
+        if (!(verdict->rules[i / 64] & (UINT64_C(1) << (i % 64))))
+            continue;
+        const struct rule *rule = policy_rule(a->policy, i);
+        for (size_t k = 0; k < rule->tags_count && count < TAGS_MOST; k++) {
+            bool there = false;
+            for (size_t n = 0; n < count && !there; n++)
+                there = strcmp(ret[n], rule->tags[k]) == 0;
+            if (!there)
+                ret[count++] = rule->tags[k];
+        }
+    }
+    return count;
+}
+
+static int append(struct apply *a, const struct event *event)
+{
+    struct journal_record record;
+    buf_reset(a->scratch);
+    event_encode(event, a->scratch);
+    if (a->scratch->failed)
+        return -ENOMEM;
+    int r = journal_append(a->txn, a->scratch->data, a->scratch->len, &record);
+    if (r < 0)
+        return r;
+    a->records++;
+    a->last = record.sequence;
+    return 0;
+}
+
+int apply_state(struct apply *a, const struct event *event)
+{
+    return append(a, event);
+}
+
+/* One record about one place. The event borrows everything. */
+static int record(struct apply *a, const struct finding *f, const struct place *p, const struct decision *decision,
+                  const struct entry *before, const struct entry *after, const char *old_path, const char *new_path)
+{
+    char *tags[TAGS_MOST];
+    struct event event = {
+        .kind = EVENT_CHANGE,
+        .time = a->now - (a->mono - f->first),
+        .created = a->now,
+        .severity = p->verdict.severity,
+        .previous = p->node.last,
+        .actions = decision->actions,
+        .source = f->source,
+        .path = (char *)p->path,
+        .path_old = (char *)old_path,
+        .path_new = (char *)new_path,
+        .changes = decision->changes,
+        .before = *before,
+        .after = *after,
+        .rule = p->verdict.rule ? p->verdict.rule->id : NULL,
+        .policy = p->verdict.rule ? p->verdict.rule->policy : NULL,
+        .tags = tags,
+        .tags_count = gather_tags(a, &p->verdict, tags),
+        .actors_count = f->actors_count,
+        .actors_more = f->touches_more,
+    };
+    memcpy(event.actors, f->actors, f->actors_count * sizeof(f->actors[0]));
+    return append(a, &event);
+}
+
+/* Its end was seen by the kernel or by a scan, so that no other event of it is still to come. */
+static bool gone_is_news(const struct finding *f)
+{
+    return f->removed || (f->ops & (WATCH_DELETE | WATCH_RENAME)) || f->source != SOURCE_FANOTIFY;
+}
+
+/* Everything known below a directory that is gone goes with it, the deepest first. */
+static int apply_below(struct apply *a, const struct finding *f, const char *path, size_t len, const char *new_path);
+
+static int apply_gone(struct apply *a, const struct finding *f, struct place *p, const struct decision *decision,
+                      const char *new_path)
+{
+    int r = 0;
+    if (p->node.entry.type == ENTRY_DIR)
+        r = apply_below(a, f, p->path, p->len, new_path);
+    uint64_t last = p->node.last;
+    if (r == 0 && p->verdict.rule) {
+        r = record(a, f, p, decision, &p->node.entry, &ABSENT, NULL, new_path);
+        last = a->last;
+    }
+    return r < 0 || !decision->store ? r : store_remove(a->txn, p->path, p->len, last);
+}
+
+/* One path by itself against what is there now. */
+static int apply_place(struct apply *a, const struct finding *f, struct place *p, const struct entry *after)
+{
+    struct decide_input in = {
+        .before = &p->node.entry,
+        .after = after,
+        .attributes = p->verdict.attributes,
+        .ops = f->ops,
+        .gone_is_news = gone_is_news(f),
+        .filling = a->filling,
+    };
+    struct decision decision;
+    decide(&in, &decision);
+    if (decision.actions == ACTION_DELETED)
+        return apply_gone(a, f, p, &decision, NULL);
+    int r = 0;
+    if (p->node.entry.type == ENTRY_DIR && after->type != ENTRY_DIR && after->type != ENTRY_ABSENT)
+        r = apply_below(a, f, p->path, p->len, NULL);
+    uint64_t last = p->node.last;
+    if (r == 0 && decision.actions) {
+        r = record(a, f, p, &decision, &p->node.entry, after, NULL, NULL);
+        last = a->last;
+    }
+    return r < 0 || !decision.store ? r : store_put(a->txn, p->path, p->len, after, last);
+}
+
+static int apply_path(struct apply *a, const struct finding *f, const char *path, size_t len, const struct entry *after)
+{
+    struct place p;
+    int r = place_open(a, path, len, &p);
+    if (r == 0 && p.verdict.rule)
+        r = apply_place(a, f, &p, after);
+    place_close(&p);
+    return r;
+}
+
+/* ---- what is below a directory ---- */
+
+struct listing {
+    struct buf paths; /* each ended by NUL, parents first */
+    size_t count;
+};
+
+static int list_one(void *ctx, const char *path, size_t len, const struct node *node)
+{
+    struct listing *l = ctx;
+    if (node->entry.type == ENTRY_ABSENT)
+        return 0;
+    buf_put(&l->paths, path, len);
+    buf_put_u8(&l->paths, 0);
+    l->count++;
+    return l->paths.failed ? -ENOMEM : 0;
+}
+
+static int list_below(struct apply *a, const char *path, size_t len, struct listing *ret)
+{
+    int r = store_subtree(a->txn, path, len, list_one, ret);
+    return r == -ENOENT ? 0 : r;
+}
+
+/* The listing's last path before `end`; moves `end` to its start. */
+static const char *listing_pop(const struct listing *l, size_t *end)
+{
+    size_t at = *end - 1; /* its NUL */
+    while (at > 0 && l->paths.data[at - 1] != 0)
+        at--;
+    *end = at;
+    return (const char *)l->paths.data + at;
+}
+
+static int apply_below(struct apply *a, const struct finding *f, const char *path, size_t len, const char *new_path)
+{
+    struct listing below = {0};
+    struct buf moved = {0};
+    const struct decision gone = {.actions = ACTION_DELETED, .store = true};
+    int r = list_below(a, path, len, &below);
+    for (size_t end = below.paths.len; r == 0 && end > 0;) {
+        const char *child = listing_pop(&below, &end);
+        struct place p;
+        r = place_open(a, child, strlen(child), &p);
+        const char *to = NULL;
+        if (new_path) {
+            buf_reset(&moved);
+            buf_put_str(&moved, new_path);
+            buf_put_str(&moved, child + len);
+            to = buf_cstr(&moved);
+        }
+        /* Each is its own record; directories below have had their content taken out already. */
+        uint64_t last = p.node.last;
+        if (r == 0 && p.verdict.rule) {
+            r = record(a, f, &p, &gone, &p.node.entry, &ABSENT, NULL, to);
+            last = a->last;
+        }
+        if (r == 0)
+            r = store_remove(a->txn, p.path, p.len, last);
+        place_close(&p);
+    }
+    buf_fini(&moved);
+    buf_fini(&below.paths);
+    return r;
+}
+
+/* ---- renames ---- */
+
+/* A file that moved: its new path, with what was known of it under the old one. */
+static int apply_moved_file(struct apply *a, const struct finding *f, struct place *to, struct place *from)
+{
+    bool replaced = to->node.entry.type != ENTRY_ABSENT;
+    const struct entry *before = replaced ? &to->node.entry : &from->node.entry;
+    uint32_t changes = entry_diff(before, &f->after);
+    struct decision decision = {.actions = ACTION_MOVED, .changes = changes & to->verdict.attributes, .store = true};
+    /* rename(2) moves ctime alone: that is no more news than the move itself. */
+    if (!replaced && (decision.changes & ~(uint32_t)ATTR_CTIME) == 0)
+        decision.changes = 0;
+    if (replaced || decision.changes)
+        decision.actions |= ACTION_UPDATED;
+    int r = record(a, f, to, &decision, before, &f->after, from->path, NULL);
+    if (r == 0)
+        r = store_put(a->txn, to->path, to->len, &f->after, a->last);
+    if (r == 0 && f->old_after.type == ENTRY_ABSENT)
+        r = store_remove(a->txn, from->path, from->len, a->last);
+    return r;
+}
+
+static int apply_moved_child(struct apply *a, const struct finding *f, const char *path, const char *old_path)
+{
+    struct place p;
+    const struct decision moved = {.actions = ACTION_MOVED, .store = true};
+    int r = place_open(a, path, strlen(path), &p);
+    if (r == 0 && p.verdict.rule) {
+        r = record(a, f, &p, &moved, &p.node.entry, &p.node.entry, old_path, NULL);
+        if (r == 0)
+            r = store_put(a->txn, path, p.len, &p.node.entry, a->last);
+    }
+    place_close(&p);
+    return r;
+}
+
+/* A directory that moved within what is watched: one write for the tree, a record for each entry. */
+static int apply_moved_dir(struct apply *a, const struct finding *f, struct place *to, struct place *from)
+{
+    struct listing below = {0};
+    struct buf path = {0};
+    const struct decision moved = {.actions = ACTION_MOVED, .store = true};
+    int r = list_below(a, from->path, from->len, &below);
+    if (r == 0)
+        r = record(a, f, to, &moved, &from->node.entry, &f->after, from->path, NULL);
+    uint64_t last = a->last;
+    if (r == 0)
+        r = store_move(a->txn, from->path, from->len, to->path, to->len, last);
+    if (r == 0)
+        r = store_put(a->txn, to->path, to->len, &f->after, last);
+    for (size_t at = 0; r == 0 && at < below.paths.len;) {
+        const char *child = (const char *)below.paths.data + at;
+        at += strlen(child) + 1;
+        buf_reset(&path);
+        buf_put(&path, to->path, to->len);
+        buf_put_str(&path, child + from->len);
+        const char *now_at = buf_cstr(&path);
+        r = now_at ? apply_moved_child(a, f, now_at, child) : -ENOMEM;
+    }
+    buf_fini(&path);
+    buf_fini(&below.paths);
+    return r;
+}
+
+/* Out of what is watched: deleted here, and where it went. */
+static int apply_moved_out(struct apply *a, const struct finding *f, struct place *from)
+{
+    const struct decision gone = {.actions = ACTION_DELETED, .store = true};
+    if (from->node.entry.type == ENTRY_ABSENT || f->old_after.type != ENTRY_ABSENT)
+        return 0;
+    return apply_gone(a, f, from, &gone, f->path);
+}
+
+/* Into what is watched, or from a path that was never recorded (a temporary file): over what stood there it is an update. */
+static int apply_moved_in(struct apply *a, const struct finding *f, struct place *to)
+{
+    struct decide_input in = {.before = &to->node.entry, .after = &f->after, .attributes = to->verdict.attributes,
+                              .ops = f->ops, .gone_is_news = true, .filling = a->filling};
+    struct decision decision;
+    decide(&in, &decision);
+    uint64_t last = to->node.last;
+    int r = 0;
+    if (decision.actions) {
+        bool created = decision.actions == ACTION_CREATED;
+        r = record(a, f, to, &decision, &to->node.entry, &f->after, created ? f->old_path : NULL, NULL);
+        last = a->last;
+    }
+    return r < 0 || !decision.store ? r : store_put(a->txn, to->path, to->len, &f->after, last);
+}
+
+static int apply_new_place(struct apply *a, const struct finding *f, struct place *to, struct place *from)
+{
+    bool known = from->node.entry.type != ENTRY_ABSENT && from->verdict.rule;
+    if (f->after.type == ENTRY_ABSENT)
+        return apply_place(a, f, to, &ABSENT); /* it has gone on already: its next event tells where */
+    int r = 0;
+    if (to->node.entry.type == ENTRY_DIR && f->after.type != ENTRY_DIR)
+        r = apply_below(a, f, to->path, to->len, NULL);
+    if (r < 0)
+        return r;
+    if (!known)
+        return apply_moved_in(a, f, to);
+    if (f->after.type == ENTRY_DIR && to->node.entry.type == ENTRY_ABSENT && f->old_after.type == ENTRY_ABSENT)
+        return apply_moved_dir(a, f, to, from);
+    return apply_moved_file(a, f, to, from);
+}
+
+static int apply_rename(struct apply *a, const struct finding *f, bool *ret_walk)
+{
+    struct place to, from = {0};
+    int r = place_open(a, f->path, f->path_len, &to);
+    if (r == 0)
+        r = place_open(a, f->old_path, f->old_path_len, &from);
+    if (r == 0 && to.verdict.rule)
+        r = apply_new_place(a, f, &to, &from);
+    else if (r == 0)
+        r = apply_moved_out(a, f, &from);
+    /* An exchange, or something new where it was: that path is looked at by itself. */
+    if (r == 0 && from.verdict.rule)
+        r = apply_path(a, f, f->old_path, f->old_path_len, &f->old_after);
+    *ret_walk = f->after.type == ENTRY_DIR;
+    place_close(&to);
+    place_close(&from);
+    return r;
+}
+
+int apply_finding(struct apply *a, const struct finding *f, bool *ret_walk)
+{
+    *ret_walk = false;
+    if (f->old_path)
+        return apply_rename(a, f, ret_walk);
+    if ((f->ops & WATCH_RENAME) && f->after.type == ENTRY_DIR)
+        *ret_walk = true; /* moved in from where the kernel does not tell */
+    return apply_path(a, f, f->path, f->path_len, &f->after);
+}
