@@ -13,6 +13,7 @@
 enum {
     LIST_MAX = 64 * 1024,  /* XATTR_LIST_MAX, the kernel's bound */
     VALUE_MAX = 64 * 1024, /* XATTR_SIZE_MAX */
+    COMMON = 256,          /* enough for nearly all lists and values */
     /* Whoever owns a file can give it megabytes of user.*: of a longer value the digest is enough to compare. */
     VALUE_KEPT = 1024,
 };
@@ -24,16 +25,29 @@ struct source {
     char path[32]; /* else this */
 };
 
+static ssize_t list_into(const struct source *s, char *list, size_t size)
+{
+    ssize_t n = s->fd >= 0 ? flistxattr(s->fd, list, size) : listxattr(s->path, list, size);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t get_into(const struct source *s, const char *name, uint8_t *value, size_t size)
+{
+    ssize_t n = s->fd >= 0 ? fgetxattr(s->fd, name, value, size) : getxattr(s->path, name, value, size);
+    return n < 0 ? -errno : n;
+}
+
+/* The kernel allocates as much as it is offered, so the common case is asked with little. */
 static ssize_t list_names(const struct source *s, char *list)
 {
-    ssize_t n = s->fd >= 0 ? flistxattr(s->fd, list, LIST_MAX) : listxattr(s->path, list, LIST_MAX);
-    return n < 0 ? -errno : n;
+    ssize_t n = list_into(s, list, COMMON);
+    return n == -ERANGE ? list_into(s, list, LIST_MAX) : n;
 }
 
 static ssize_t get_value(const struct source *s, const char *name, uint8_t *value)
 {
-    ssize_t n = s->fd >= 0 ? fgetxattr(s->fd, name, value, VALUE_MAX) : getxattr(s->path, name, value, VALUE_MAX);
-    return n < 0 ? -errno : n;
+    ssize_t n = get_into(s, name, value, COMMON);
+    return n == -ERANGE ? get_into(s, name, value, VALUE_MAX) : n;
 }
 
 static int compare_names(const void *a, const void *b)
