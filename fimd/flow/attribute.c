@@ -25,13 +25,12 @@ struct attribute {
     struct remembered remembered[REMEMBERED]; /* by the plain one's address */
 };
 
-int attribute_new(struct processes *people, struct audit *audit, int64_t grace, struct attribute **ret)
+int attribute_new(struct processes *people, int64_t grace, struct attribute **ret)
 {
     struct attribute *a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
     a->people = people;
-    a->audit = audit;
     a->grace = grace;
     *ret = a;
     return 0;
@@ -53,9 +52,9 @@ void attribute_free(struct attribute *a)
     free(a);
 }
 
-void attribute_set_grace(struct attribute *a, int64_t grace)
+void attribute_set_audit(struct attribute *a, struct audit *audit)
 {
-    a->grace = grace;
+    a->audit = audit;
 }
 
 /* Whoever only dropped the last reference (CLOSE_WRITE alone) has written nothing when somebody else has: it is

@@ -8,10 +8,10 @@
 
 struct attribute;
 
-/* audit may be NULL. grace: ns, the longest wait for an audit record that is due. */
-int attribute_new(struct processes *people, struct audit *audit, int64_t grace, struct attribute **ret);
+/* grace: ns, the longest wait for an audit record that is due. */
+int attribute_new(struct processes *people, int64_t grace, struct attribute **ret);
 void attribute_free(struct attribute *a);
-void attribute_set_grace(struct attribute *a, int64_t grace);
+void attribute_set_audit(struct attribute *a, struct audit *audit); /* before the thread starts; NULL: none */
 
 /* 0: f->actors is filled. -EAGAIN: not all is known yet; ask again on audit's progress or at f->retry. -ENOMEM. */
 int attribute(struct attribute *a, struct finding *f, int64_t now);

@@ -35,6 +35,13 @@ struct said { /* an event of fimd itself, waiting to be journaled */
     struct event event;
 };
 
+struct limits { /* what a reload may change */
+    char *const *tags;
+    size_t tags_count;
+    int64_t keep;
+    uint64_t max_size;
+};
+
 struct judge {
     struct judge_options options;
     struct buf scratch;
@@ -48,8 +55,10 @@ struct judge {
     bool progress, stop;
     uint64_t said_count, said_done;
     struct judge_status status;
+    struct limits limits;
 
     struct finding *waiting; /* the judge's thread alone, from here */
+    struct limits now;       /* those of the transaction */
     int64_t next_trim, next_save, next_retry;
     uint64_t since_trim; /* records */
     bool failing;
@@ -63,6 +72,7 @@ int judge_new(const struct judge_options *options, struct judge **ret)
     if (!j)
         return -ENOMEM;
     j->options = *options;
+    j->limits = (struct limits){options->tags, options->tags_count, options->keep, options->max_size};
     pthread_mutex_init(&j->lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -117,6 +127,13 @@ void judge_progress(struct judge *j)
     j->progress = true;
     if (j->status.waiting)
         pthread_cond_signal(&j->work);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void judge_configure(struct judge *j, char *const *tags, size_t tags_count, int64_t keep, uint64_t max_size)
+{
+    pthread_mutex_lock(&j->lock);
+    j->limits = (struct limits){tags, tags_count, keep, max_size};
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -189,8 +206,8 @@ static int batch_apply(struct store_txn *txn, void *ctx)
     b->apply = (struct apply){
         .txn = txn,
         .policy = b->policy,
-        .tags = j->options.tags,
-        .tags_count = j->options.tags_count,
+        .tags = j->now.tags,
+        .tags_count = j->now.tags_count,
         .filling = atomic_load(&j->filling),
         .now = clock_real(),
         .mono = clock_mono(),
@@ -232,6 +249,8 @@ static void batch_count(struct judge *j, const struct batch *b)
     pthread_mutex_lock(&j->lock);
     j->status.commits++;
     j->status.records += b->apply.records;
+    if (b->apply.last)
+        j->status.last = b->apply.last;
     for (size_t i = 0; i < b->count; i++)
         j->status.by_grade[attribute_grade(b->findings[i])]++;
     pthread_mutex_unlock(&j->lock);
@@ -362,7 +381,7 @@ static int trim_apply(struct store_txn *txn, void *ctx)
     int r = store_count(txn, &counts);
     if (r < 0 || counts.journal_first == 0)
         return r;
-    uint64_t most = t->judge->options.max_size;
+    uint64_t most = t->judge->now.max_size;
     t->excess = most && counts.bytes_journal > most ? counts.bytes_journal - most : 0;
     t->keep = counts.journal_first;
     r = journal_each(txn, counts.journal_first, trim_look, t);
@@ -375,14 +394,14 @@ static int trim_apply(struct store_txn *txn, void *ctx)
 /* Keeps the journal to its time and size; what an output has yet to deliver stays. */
 static void trim(struct judge *j)
 {
-    struct trim t = {.judge = j, .oldest = clock_real() - j->options.keep,
+    struct trim t = {.judge = j, .oldest = clock_real() - j->now.keep,
                      .needed = j->options.callbacks.needed(j->options.callbacks.ctx)};
     struct fault why = {0};
     int r = store_write(j->options.store, trim_apply, &t, &why);
     j->since_trim = 0;
     /* An eighth above the size nothing more is recorded, so that the disk is not filled for an output that is down. */
-    if (r == 0 && j->options.max_size)
-        j->full = t.excess > j->options.max_size / 8;
+    if (r == 0 && j->now.max_size)
+        j->full = t.excess > j->now.max_size / 8;
     /* A full portion: there is more; the rest goes on soon, but lets others in first. */
     j->next_trim = clock_mono() + (r == 0 && t.taken >= TRIM_MOST / 2 ? NS_PER_S / 10 : TRIM_EVERY);
 }
@@ -429,6 +448,7 @@ static void wait_for_work(struct judge *j, struct work *ret)
     j->queue_first = j->queue_last = NULL;
     j->said_first = j->said_last = NULL;
     j->progress = false;
+    j->now = j->limits;
     pthread_mutex_unlock(&j->lock);
 }
 

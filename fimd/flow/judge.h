@@ -52,6 +52,8 @@ void judge_progress(struct judge *j);
 /* An event of fimd itself, to be journaled (NULL ends): key, value pairs of strings. Any thread. 0, -ENOMEM. */
 int judge_say(struct judge *j, enum severity severity, const char *action, const char *message, ...)
     __attribute__((sentinel));
+/* Other tags and limits, from the next transaction on; the tags must stay where they are. Any thread. */
+void judge_configure(struct judge *j, char *const *tags, size_t tags_count, int64_t keep, uint64_t max_size);
 /* While the first baseline is being made. */
 void judge_set_filling(struct judge *j, bool filling);
 /* Waits until what was said before has been committed. */
@@ -59,6 +61,7 @@ int judge_sync(struct judge *j, int64_t timeout);
 
 struct judge_status {
     uint64_t commits, records, waiting, queued;
+    uint64_t last;        /* sequence of the last record committed since the start; 0 none */
     uint64_t by_grade[4]; /* records of changes by the grade of their attribution */
     bool failing;
     char why[200];

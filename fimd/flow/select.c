@@ -106,6 +106,11 @@ struct policy *select_policy(struct select *s)
     return policy;
 }
 
+struct processes *select_people(struct select *s)
+{
+    return s->people;
+}
+
 /* With the lock held: wakes as many workers as have something to do. */
 static void wake_workers(struct select *s, size_t work)
 {

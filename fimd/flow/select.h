@@ -22,6 +22,8 @@ void select_free(struct select *s); /* drops what was not taken */
 void select_set_policy(struct select *s, struct policy *policy, const struct pending_options *pending);
 struct policy *select_policy(struct select *s); /* a reference: the caller's */
 
+struct processes *select_people(struct select *s);
+
 /* Events of one read, of paths only (the caller keeps WATCH_RESCAN and WATCH_OVERFLOW). Waits while the table is
  * full. Takes over every event's process. */
 void select_events(struct select *s, const struct watch_event *events, size_t count);

@@ -19,7 +19,6 @@
 #include "fimd/rt/clock.h"
 #include "fimd/rt/log.h"
 #include "fimd/rt/loss.h"
-#include "fimd/sink/sink.h"
 
 enum { LOCAL_BATCH = 1024, SCAN_MOST = 8192 };
 static const uint64_t LOCAL_BYTES = 1024 * 1024;
@@ -153,7 +152,7 @@ static int parcel_add(void *ctx, const struct journal_record *record)
     event_id(e, p->ids[p->count]);
     p->count++;
     if (s->class->wants_json)
-        r = document_render(s->options.host, e, s->options.settings->vocab, &p->text);
+        r = document_render(s->options.context->host, e, s->options.settings->vocab, &p->text);
     buf_put_u8(&p->text, 0);
     return r < 0 || p->text.failed ? -ENOMEM : 0;
 }
@@ -313,13 +312,12 @@ static void mind_process(struct ship *s)
 }
 
 /* One document that is too large by itself is given up, with others it is tried in smaller portions. */
-static size_t too_large(struct ship *s, struct sink_item *item, size_t portion)
+static size_t too_large(struct sink_item *item, size_t portion)
 {
     if (portion > 1)
         return portion / 2;
     item->verdict = SINK_DEAD;
     snprintf(item->reason, sizeof(item->reason), "larger than the server takes (413)");
-    (void)s;
     return 1;
 }
 
@@ -337,7 +335,7 @@ static bool deliver_all(struct ship *s, struct sink_item *items, size_t count)
         int r = s->class->deliver(s->sink, items, portion, &retry_after, &why);
         mind_process(s);
         if (r == -EMSGSIZE) {
-            portion = too_large(s, &items[0], portion);
+            portion = too_large(&items[0], portion);
             if (items[0].verdict != SINK_DEAD)
                 continue;
             r = 0;
@@ -454,7 +452,7 @@ int ship_open(const struct ship_options *options, struct ship **ret, struct faul
         return fault_set(why, ENOMEM, "out of memory");
     int r = parcel_init(&s->parcel, options->settings);
     if (r == 0)
-        r = s->class->open(options->settings, options->host, &s->sink, why);
+        r = s->class->open(options->settings, options->context, &s->sink, why);
     if (r == 0)
         r = store_read(options->store, read_cursor, s, why);
     if (r == 0) {
@@ -520,4 +518,6 @@ void ship_status(struct ship *s, struct ship_status *ret)
     pthread_mutex_lock(&s->lock);
     *ret = s->status;
     pthread_mutex_unlock(&s->lock);
+    if (s->class->peer)
+        s->class->peer(s->sink, ret->peer, sizeof(ret->peer));
 }

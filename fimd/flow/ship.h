@@ -5,14 +5,14 @@
 
 #include "baseline/store.h"
 #include "fimd/model/settings.h"
-#include "fimd/sink/document.h"
+#include "fimd/sink/sink.h"
 
 struct ship;
 
 struct ship_options {
     struct store *store;
     const struct output_settings *settings; /* must outlive the ship */
-    const struct document_host *host;       /* likewise */
+    const struct sink_context *context;     /* likewise */
     void *ctx;
     /* The sink's own process came or went (0: none); the ship's thread. */
     void (*process)(void *ctx, pid_t old_pid, pid_t new_pid);
@@ -35,6 +35,7 @@ struct ship_status {
     uint64_t cursor, delivered, dead;
     bool failing;
     char last_error[400];    /* "" none */
+    char peer[80];           /* who is at the other end; "" unknown */
 };
 void ship_status(struct ship *s, struct ship_status *ret);
 
