@@ -18,11 +18,12 @@ struct journal_record {
 
 /* The sequence that the next append will get. */
 uint64_t journal_next(struct store_txn *t);
-/* The chain digest that the next append with this record will get: for an id made of it. */
+/* Appends; ret has the sequence and the chain digest it got, its data is the caller's. */
 int journal_append(struct store_txn *t, const void *record, size_t len, struct journal_record *ret);
 /* 0, -ENOENT when it is not (or no more) there. */
 int journal_get(struct store_txn *t, uint64_t sequence, struct journal_record *ret);
-/* From `from` on (or the first kept), upwards; fn's result other than 0 ends it and is returned. */
+/* From `from` on (or the first kept), upwards; fn's result other than 0 ends it and is returned, -ENOENT as 0.
+ * fn may not append or trim. */
 typedef int (*journal_fn)(void *ctx, const struct journal_record *record);
 int journal_each(struct store_txn *t, uint64_t from, journal_fn fn, void *ctx);
 /* Takes off the records before `keep`, at most `most`; the number taken off, or -errno. `gone` (may be NULL) is

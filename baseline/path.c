@@ -66,7 +66,7 @@ static int open_part(int from, const char *part, size_t len)
 {
     char text[PATH_MAX];
     struct open_how how = {
-        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
         .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
 

@@ -10,10 +10,13 @@
  * record has that of the one before (the record's own business): the history of a path is a list.
  *
  * Threads: any thread may read (store_read); store_write serialises writers (also of other processes). The map
- * grows by itself. The daemon holds a lock on the directory (store_lock); fimctl reads beside it.
+ * grows by itself. The daemon holds a lock on the directory (store_options.lock); fimctl reads beside it.
+ * No transaction inside another: fn never calls store_read or store_write. A process opens a directory once at a
+ * time, and does not use its store in a child after fork().
  *
  * Errors: -errno. A full disk is -ENOSPC and leaves the store as it was. -EBADMSG: corrupt, -EPROTO: written by
- * a newer fimd. The text for people is in the fault. */
+ * a newer fimd, -EBUSY: another daemon. Paths are absolute, without NUL, "." and ".." (-EINVAL); a name has at
+ * most 503 bytes (-ENAMETOOLONG). The text for people is in the fault; it stays empty when the result is fn's. */
 #ifndef BASELINE_STORE_H
 #define BASELINE_STORE_H
 
@@ -64,20 +67,24 @@ void node_fini(struct node *n);
 /* 0, or -ENOENT when there never was such a path (then ret is untouched). */
 int store_get(struct store_txn *t, const char *path, size_t len, struct node *ret);
 /* Puts the entry at path with `last`; directories on the way that are missing become waypoints. Keeps the id of
- * a directory that is there. */
+ * a directory that is there. An entry of type ENTRY_ABSENT marks a path deleted that was never stored. */
 int store_put(struct store_txn *t, const char *path, size_t len, const struct entry *entry, uint64_t last);
-/* Marks the path deleted (its node stays, ENTRY_ABSENT, with `last`). With last 0 the node goes for good.
- * Children are not touched: delete them first (store_subtree). */
+/* Marks the path deleted (its node stays, ENTRY_ABSENT, with `last`). With last 0 the node goes for good, and
+ * with it the waypoints above that lead to nothing else; a directory with children becomes a waypoint instead.
+ * Children are not touched: delete them first (store_subtree). -ENOENT when there is no node. */
 int store_remove(struct store_txn *t, const char *path, size_t len, uint64_t last);
-/* Moves a node with all that is below it, by one write; what is at `to` must be absent. The old path becomes
- * deleted with `last`. */
+/* Moves a node with all that is below it, by one write; what is at `to` must be absent (-EEXIST), not below
+ * `from` (-EINVAL). The old path becomes deleted with `last`. Deleted paths below `to` stay known. */
 int store_move(struct store_txn *t, const char *from, size_t from_len, const char *to, size_t to_len, uint64_t last);
 
 /* A stored child of a directory, as the walk meets it. name and node belong to the call. Absent ones and waypoints are shown. */
 typedef int (*store_child_fn)(void *ctx, const char *name, size_t name_len, const struct node *node);
-/* The children of a directory, sorted by name as memcmp has it. -ENOENT: no such directory. fn's result other
+/* The children of a directory, sorted by name as memcmp has it; fn may change the tree. -ENOENT: no such directory. fn's result other
  * than 0 ends it and is returned. */
 int store_children(struct store_txn *t, const char *path, size_t len, store_child_fn fn, void *ctx);
+/* The same, beginning behind a name: so that a large directory is read in several short transactions. */
+int store_children_after(struct store_txn *t, const char *path, size_t len, const char *after, size_t after_len,
+                         store_child_fn fn, void *ctx);
 /* Everything below a path (not itself), parents before children; path is whole. */
 typedef int (*store_path_fn)(void *ctx, const char *path, size_t len, const struct node *node);
 int store_subtree(struct store_txn *t, const char *path, size_t len, store_path_fn fn, void *ctx);
