@@ -31,6 +31,7 @@ struct audit_options {
     enum rules_wanted rules;
     struct policy *policy;  /* for the rules; a reference is taken */
     pid_t ignore[4];        /* fimd's own pids; 0 ends */
+    const char *key;        /* of the rules: this, or this and "-…", is ours alone; NULL: "fimd" */
     struct audit_callbacks callbacks;
 };
 
@@ -38,7 +39,12 @@ struct audit;
 /* Opens, enables audit when it is off (told by a state; put back at close), loads the rules. */
 int audit_open(const struct audit_options *options, struct audit **ret, struct fault *why);
 void audit_close(struct audit *a); /* takes out its own rules, only those */
+/* Loads the rules anew; what both sets have stays loaded. Any thread. Rules that could not be loaded (a directory that
+ * is not there yet) are tried again from then on; an error is one of the audit system itself. */
 int audit_set_policy(struct audit *a, struct policy *policy, enum rules_wanted rules, struct fault *why);
+/* Something came into being that a rule may have waited for (a watched directory made again, a file system mounted
+ * below one): the rules are looked at now instead of within the minute. Any thread, cheap. */
+void audit_path_appeared(struct audit *a, const char *path, size_t len);
 
 /* Which operation is asked for. Unknown fields 0/NULL. */
 struct audit_query {
@@ -49,10 +55,17 @@ struct audit_query {
     size_t path_len;
     bool write;            /* a content change: the act may be an earlier open for writing */
     int64_t read_at;       /* ns monotonic: when fanotify's event was read */
+    unsigned did;          /* enum audit_did: what must have happened to the path; 0: anything */
+    /* For writes through a descriptor that another process opened: may that one have handed it down (an ancestor)?
+     * Asked from the calling thread, with audit's lock held: must not call audit. NULL: only pid's own acts count. */
+    bool (*opener)(void *ctx, pid_t opener);
+    void *ctx;
 };
+enum audit_did { AUDIT_DID_CREATE = 1u << 2, AUDIT_DID_DELETE = 1u << 3 }; /* a rename is both, each of its path */
 /* Plain data of the record that matches; text belongs to the caller (audit_proof_fini). */
 struct audit_proof {
-    pid_t pid, ppid;
+    pid_t pid, ppid;       /* of whoever made the call: for a write, the opener's */
+    bool login_known;      /* false: the record tells no login user nor session (io_uring's does not): ask the tree */
     uint32_t login, session, uid, gid, euid, egid; /* ACTOR_UNSET */
     char *comm, *exe, *tty, *cwd;
     char *syscall;         /* name */

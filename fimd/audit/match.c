@@ -329,10 +329,10 @@ static enum match_strength strength_of(const struct search *s, const struct key 
     if (slot->who->pid == (uint32_t)q->pid) {
         return same_process(s, k);
     }
-    if (!opening || !q->write || k->by_name || s->best.strength >= MATCH_OPENER) {
+    if (!opening || !q->write || !q->opener || k->by_name || s->best.strength >= MATCH_OPENER) {
         return MATCH_NONE;
     }
-    return !q->opener || q->opener(q->ctx, (pid_t)slot->who->pid) ? MATCH_OPENER : MATCH_NONE;
+    return q->opener(q->ctx, (pid_t)slot->who->pid) ? MATCH_OPENER : MATCH_NONE;
 }
 
 static void search_take(struct search *s, const struct slot *slot, enum match_strength strength)

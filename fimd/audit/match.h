@@ -43,7 +43,7 @@ struct match_query {
     bool write;
     unsigned items;            /* enum act_item bits the object must have had; 0: any */
     int64_t before;            /* ns monotonic: acts that began later are not meant */
-    bool (*opener)(void *ctx, pid_t pid); /* may the opener of this other pid have handed its descriptor over? NULL: yes */
+    bool (*opener)(void *ctx, pid_t pid); /* may this other process have handed its descriptor over? NULL: none may */
     void *ctx;
 };
 

@@ -1,0 +1,394 @@
+/* One look, the same at the start and at any later time:
+ *
+ *   targets as the disk is now ─┐
+ *   rules as the kernel has them ┴► per target: all there? same directory as then? ─► add, or remove and add
+ *                                └► ours that no target wants ─► removed
+ *
+ * A rule on a directory follows the inode: when the directory was renamed and made again, the list looks right and
+ * covers the wrong one; so its inode is compared with the one that it was loaded for. Rules left by a fimd that was
+ * killed are replaced at the start, since nobody knows for which inodes they stand. */
+#include "fimd/audit/keeper.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    LOCKED = 2,
+    BACKLOG_ENOUGH = 8192, /* the kernel's own default is 64, with which a burst makes writers wait or records vanish */
+};
+
+struct ours { /* a loaded rule with our key */
+    uint64_t fingerprint;
+    bool wanted;
+    struct rule_wire *wire;
+};
+
+struct loaded {
+    struct keeper *keeper;
+    struct ours *list;
+    size_t count, capacity;
+    unsigned foreign;
+    bool never_task;
+};
+
+static void tell(struct keeper *k, const char *action, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void tell(struct keeper *k, const char *action, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    k->state(k->ctx, action, text);
+}
+
+static int loaded_add(struct loaded *l, const struct rule_wire *rule)
+{
+    if (l->count == l->capacity) {
+        size_t capacity = l->capacity ? l->capacity * 2 : 32;
+        struct ours *list = realloc(l->list, capacity * sizeof(*list));
+        if (!list) {
+            return -ENOMEM;
+        }
+        l->list = list;
+        l->capacity = capacity;
+    }
+    struct rule_wire *copy = malloc(rule_wire_size(rule));
+    if (!copy) {
+        return -ENOMEM;
+    }
+    memcpy(copy, rule, rule_wire_size(rule));
+    l->list[l->count++] = (struct ours){.fingerprint = rule_fingerprint(rule), .wire = copy};
+    return 0;
+}
+
+static int loaded_each(void *ctx, const struct rule_wire *rule)
+{
+    struct loaded *l = ctx;
+    if (rule->list == RULE_LIST_TASK && rule->action == RULE_NEVER) {
+        l->never_task = true;
+    }
+    if (rule_is_ours(rule, l->keeper->key)) {
+        return loaded_add(l, rule);
+    }
+    l->foreign++;
+    return 0;
+}
+
+static void loaded_fini(struct loaded *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        free(l->list[i].wire);
+    }
+    free(l->list);
+    l->list = NULL;
+    l->count = 0;
+}
+
+static int loaded_read(struct keeper *k, struct loaded *l)
+{
+    *l = (struct loaded){.keeper = k};
+    int rc = netlink_rules(k->fd, loaded_each, l);
+    if (rc) {
+        loaded_fini(l);
+        return rc;
+    }
+    k->rules_foreign = l->foreign;
+    k->never_task = l->never_task;
+    return 0;
+}
+
+static struct ours *loaded_find(const struct loaded *l, uint64_t fingerprint)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->list[i].fingerprint == fingerprint) {
+            return &l->list[i];
+        }
+    }
+    return NULL;
+}
+
+struct look { /* one look at all targets */
+    struct keeper *keeper;
+    const struct targets *before;
+    struct loaded loaded;
+    struct rule_wire *wires; /* RULE_SHAPES_MAX */
+    bool renew;              /* nothing that is loaded can be trusted to stand for the right directory */
+    unsigned missing, restored, failed;
+    int error;               /* of the last that failed */
+    char failed_path[256];
+};
+
+static bool is_locked(const struct keeper *k)
+{
+    return k->status.enabled == LOCKED;
+}
+
+/* The directory is another one than the rules were made for. */
+static bool replaced(const struct look *l, const struct target *t)
+{
+    const struct target *old = t->kind == TARGET_DIR ? targets_find(l->before, t) : NULL;
+    return t->kind == TARGET_DIR && (l->renew || !old || !old->loaded || old->inode != t->inode ||
+                                     old->device != t->device);
+}
+
+static bool stood_before(const struct look *l, const struct target *t)
+{
+    const struct target *old = targets_find(l->before, t);
+    return old && old->loaded && (t->kind != TARGET_DIR || old->inode == t->inode);
+}
+
+/* A rule that can't stand yet: nothing there to stand on. */
+static bool may_wait(int rc)
+{
+    return rc == -ENOENT || rc == -ENOTDIR;
+}
+
+static int load_rule(struct look *l, const struct target *t, const struct rule_wire *wire, bool optional)
+{
+    struct ours *there = loaded_find(&l->loaded, rule_fingerprint(wire));
+    if (there) {
+        there->wanted = true;
+        if (!replaced(l, t) || is_locked(l->keeper)) {
+            return 0;
+        }
+        (void)netlink_remove(l->keeper->fd, wire);
+    }
+    if (is_locked(l->keeper)) {
+        return optional ? 0 : -EPERM;
+    }
+    bool wiped = !there && !optional && stood_before(l, t);
+    int rc = netlink_add(l->keeper->fd, wire);
+    rc = rc == -EEXIST ? 0 : rc;
+    l->missing += wiped;
+    l->restored += wiped && !rc;
+    return optional ? 0 : rc;
+}
+
+static void load_target(struct look *l, struct target *t)
+{
+    struct keeper *k = l->keeper;
+    const struct rule_want want = {t->kind, t->path, k->key};
+    bool optional[RULE_SHAPES_MAX];
+    size_t count = 0;
+    int rc = rules_build(&want, &k->machine, l->wires, optional, &count);
+    k->rules_wanted += (unsigned)count;
+    for (size_t i = 0; !rc && i < count; i++) {
+        rc = load_rule(l, t, &l->wires[i], optional[i]);
+    }
+    t->loaded = rc == 0 && count > 0;
+    k->rules_loaded += t->loaded ? (unsigned)count : 0;
+    if (rc && !may_wait(rc) && !is_locked(k)) {
+        l->failed++;
+        l->error = -rc;
+        snprintf(l->failed_path, sizeof(l->failed_path), "%s", t->path ? t->path : "(logins)");
+    }
+}
+
+static void remove_unwanted(struct look *l)
+{
+    for (size_t i = 0; !is_locked(l->keeper) && i < l->loaded.count; i++) {
+        if (!l->loaded.list[i].wanted) {
+            (void)netlink_remove(l->keeper->fd, l->loaded.list[i].wire);
+        }
+    }
+}
+
+static void tell_look(struct keeper *k, const struct look *l)
+{
+    if (l->missing) {
+        tell(k, "rules-wiped", "%u audit rules of fimd were taken out by somebody else", l->missing);
+    }
+    if (l->missing && l->restored == l->missing) {
+        tell(k, "rules-restored", "%u audit rules were loaded again", l->restored);
+    }
+    if (l->failed && !k->told_failed) {
+        tell(k, "audit-degraded", "%u audit rules were refused, the last (%s): %s; the process tree names the person there",
+             l->failed, l->failed_path, strerror(l->error));
+    }
+    k->told_failed = l->failed > 0;
+    if (k->targets.left_out && !k->told_left_out) {
+        tell(k, "audit-degraded", "%zu paths have no audit rule: there are too many; the process tree names the person there",
+             k->targets.left_out);
+    }
+    k->told_left_out = k->targets.left_out > 0;
+}
+
+static void tell_host(struct keeper *k)
+{
+    if (is_locked(k) && !k->told_locked) {
+        tell(k, "rules-locked", "audit's rules are locked until the next boot (-e 2): %u of %u of fimd's stand; put them "
+                                "into /etc/audit/rules.d, before -e 2",
+             k->rules_loaded, k->rules_wanted);
+    }
+    k->told_locked = is_locked(k);
+    if (k->never_task && !k->told_never) {
+        tell(k, "audit-degraded", "a rule 'task,never' stands: processes started under it are never audited; take it out of "
+                                  "/etc/audit/rules.d");
+    }
+    k->told_never = k->never_task;
+}
+
+static int look_rules(struct keeper *k, bool renew)
+{
+    struct targets before = k->targets;
+    struct look l = {.keeper = k, .before = &before, .renew = renew};
+    struct targets now;
+    int rc = targets_resolve(k->policy, k->wanted, &now);
+    if (rc) {
+        return rc;
+    }
+    l.wires = malloc(RULE_SHAPES_MAX * sizeof(*l.wires));
+    rc = l.wires ? loaded_read(k, &l.loaded) : -ENOMEM;
+    if (rc) {
+        free(l.wires);
+        targets_fini(&now);
+        return rc;
+    }
+    k->targets = now;
+    k->rules_wanted = k->rules_loaded = 0;
+    for (size_t i = 0; i < k->targets.count; i++) {
+        load_target(&l, &k->targets.list[i]);
+    }
+    remove_unwanted(&l);
+    tell_look(k, &l);
+    loaded_fini(&l.loaded);
+    free(l.wires);
+    targets_fini(&before);
+    return 0;
+}
+
+static int look_status(struct keeper *k)
+{
+    int rc = netlink_status(k->fd, &k->status);
+    if (rc) {
+        return rc;
+    }
+    if (k->status.enabled == 0) {
+        rc = netlink_set_enabled(k->fd, 1);
+        k->enabled_before = 0;
+        tell(k, "audit-off", rc ? "audit was switched off and can't be switched on again (%s): changes are known by the "
+                                  "process tree alone"
+                                : "audit was off; fimd switched it on%s",
+             rc ? strerror(-rc) : "");
+        k->status.enabled = rc ? 0 : 1;
+    }
+    if (!is_locked(k) && k->status.backlog_limit && k->status.backlog_limit < BACKLOG_ENOUGH) {
+        uint32_t before = k->status.backlog_limit;
+        if (!netlink_set_backlog_limit(k->fd, BACKLOG_ENOUGH)) {
+            k->backlog_limit_before = before;
+            k->status.backlog_limit = BACKLOG_ENOUGH;
+        }
+    }
+    return rc;
+}
+
+int keeper_look(struct keeper *k)
+{
+    int rc = look_status(k);
+    if (!rc) {
+        rc = look_rules(k, false);
+    }
+    if (!rc) {
+        tell_host(k);
+    }
+    return rc;
+}
+
+int keeper_open(struct keeper *k, const char *key, void (*state)(void *ctx, const char *action, const char *text),
+                void *ctx, struct fault *why)
+{
+    *k = (struct keeper){.state = state, .ctx = ctx};
+    snprintf(k->key, sizeof(k->key), "%s", key);
+    k->fd = netlink_control(why);
+    if (k->fd < 0) {
+        return k->fd;
+    }
+    netlink_machine(&k->machine);
+    k->enabled_before = 1; /* look_status finds out */
+    int rc = look_status(k);
+    if (rc) {
+        close(k->fd);
+        k->fd = -1;
+        return fault_set(why, -rc, "audit: switching it on: %s; fimd needs CAP_AUDIT_CONTROL", strerror(-rc));
+    }
+    return 0;
+}
+
+int keeper_set(struct keeper *k, struct policy *policy, enum rules_wanted wanted, struct fault *why)
+{
+    bool first = k->policy == NULL && k->targets.count == 0;
+    struct policy *before = k->policy;
+    k->policy = policy ? policy_ref(policy) : NULL;
+    k->wanted = wanted;
+    policy_unref(before);
+    int rc = look_status(k);
+    if (!rc) {
+        rc = look_rules(k, first);
+    }
+    if (rc) {
+        return fault_set(why, -rc, "audit: loading rules: %s; look at 'auditctl -s' and 'auditctl -l'", strerror(-rc));
+    }
+    tell_host(k);
+    return 0;
+}
+
+void keeper_mounted(struct keeper *k, const char *path)
+{
+    struct stat here, parent;
+    for (size_t i = 0; !is_locked(k) && i < k->targets.count; i++) {
+        const struct target *t = &k->targets.list[i];
+        size_t len = t->path ? strlen(t->path) : 0;
+        bool inside = t->kind == TARGET_DIR && t->loaded && strlen(path) > len && !strncmp(path, t->path, len) &&
+                      (path[len] == '/' || len == 1);
+        if (inside && !stat(path, &here) && !stat(t->path, &parent) && here.st_dev != parent.st_dev) {
+            (void)netlink_cover_mount(k->fd, path, t->path);
+        }
+    }
+}
+
+static void remove_ours(struct keeper *k)
+{
+    struct loaded l;
+    if (is_locked(k) || loaded_read(k, &l)) {
+        return;
+    }
+    for (size_t i = 0; i < l.count; i++) {
+        (void)netlink_remove(k->fd, l.list[i].wire);
+    }
+    loaded_fini(&l);
+}
+
+static void put_back(struct keeper *k)
+{
+    struct netlink_status now;
+    if (netlink_status(k->fd, &now) || now.enabled == LOCKED) {
+        return;
+    }
+    if (k->backlog_limit_before && now.backlog_limit == BACKLOG_ENOUGH) {
+        (void)netlink_set_backlog_limit(k->fd, k->backlog_limit_before);
+    }
+    if (!k->enabled_before && now.enabled) {
+        (void)netlink_set_enabled(k->fd, 0);
+    }
+}
+
+void keeper_close(struct keeper *k)
+{
+    if (k->fd < 0) {
+        return;
+    }
+    remove_ours(k);
+    put_back(k);
+    targets_fini(&k->targets);
+    policy_unref(k->policy);
+    close(k->fd);
+    k->fd = -1;
+}
