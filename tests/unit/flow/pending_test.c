@@ -2,6 +2,7 @@
 #include "fimd/flow/pending.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fimd/rt/clock.h"
@@ -228,13 +229,8 @@ Test(pending, holds_many_paths_and_lets_them_go)
     }
     cr_assert_eq(pending_count(p), 20000);
     int taken = 0;
-    int64_t last = 0;
-    for (struct finding *f; (f = take(p, 10000 * MS)) != NULL; taken++) {
-        cr_assert(f->last >= 0);
-        last = f->last;
+    for (struct finding *f; (f = take(p, 10000 * MS)) != NULL; taken++)
         finish(p, f);
-    }
-    (void)last;
     cr_assert_eq(taken, 20000);
     cr_assert_eq(pending_count(p), 0);
     cr_assert_eq(pending_oldest(p), pending_newest(p) + 1);
