@@ -151,15 +151,28 @@ static bool may_wait(int rc)
     return rc == -ENOENT || rc == -ENOTDIR;
 }
 
+/* The rules of one directory share the kernel's tree of it, found by path: as long as one of them stands, the next
+ * joins the old tree, of the old directory. So all of them go before the first is added. */
+static void clear_replaced(struct look *l, const struct target *t, size_t count)
+{
+    bool clear = replaced(l, t) && !is_locked(l->keeper);
+    for (size_t i = 0; i < count; i++) {
+        struct ours *there = loaded_find(&l->loaded, rule_fingerprint(&l->wires[i]));
+        if (!there) {
+            continue;
+        }
+        there->wanted = true;
+        if (clear) {
+            (void)netlink_remove(l->keeper->fd, &l->wires[i]);
+        }
+    }
+}
+
 static int load_rule(struct look *l, const struct target *t, const struct rule_wire *wire, bool optional)
 {
-    struct ours *there = loaded_find(&l->loaded, rule_fingerprint(wire));
-    if (there) {
-        there->wanted = true;
-        if (!replaced(l, t) || is_locked(l->keeper)) {
-            return 0;
-        }
-        (void)netlink_remove(l->keeper->fd, wire);
+    bool there = loaded_find(&l->loaded, rule_fingerprint(wire)) != NULL;
+    if (there && (!replaced(l, t) || is_locked(l->keeper))) {
+        return 0;
     }
     if (is_locked(l->keeper)) {
         return optional ? 0 : -EPERM;
@@ -180,6 +193,7 @@ static void load_target(struct look *l, struct target *t)
     size_t count = 0;
     int rc = rules_build(&want, &k->machine, l->wires, optional, &count);
     k->rules_wanted += (unsigned)count;
+    clear_replaced(l, t, count);
     for (size_t i = 0; !rc && i < count; i++) {
         rc = load_rule(l, t, &l->wires[i], optional[i]);
     }
