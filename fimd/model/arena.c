@@ -60,7 +60,7 @@ void *arena_array(struct arena *a, size_t count, size_t size)
 char *arena_text(struct arena *a, const char *text, size_t len)
 {
     char *copy = arena_alloc(a, len + 1);
-    if (copy)
+    if (copy && len)
         memcpy(copy, text, len);
     return copy;
 }

@@ -177,6 +177,28 @@ static int roots_make(struct policy *p)
     return 0;
 }
 
+static struct policy *policy_make(size_t count)
+{
+    struct policy *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    atomic_init(&p->references, 1);
+    p->trie = trie_make(&p->arena);
+    p->rules = arena_array(&p->arena, count ? count : 1, sizeof(*p->rules));
+    if (p->trie && p->rules)
+        return p;
+    policy_free(p);
+    return NULL;
+}
+
+int rule_check(const struct rule *r, struct fault *why)
+{
+    struct policy *p = policy_make(1);
+    int result = p ? rule_add(p, r, why) : -ENOMEM;
+    policy_unref(p);
+    return result == -ENOMEM ? fault_set(why, ENOMEM, "out of memory") : result;
+}
+
 static int rules_add(struct policy *p, const struct rule *rules, size_t count, struct fault *why)
 {
     for (size_t i = 0; i < count; i++) {
@@ -193,13 +215,10 @@ static int rules_add(struct policy *p, const struct rule *rules, size_t count, s
 
 int policy_new(const struct rule *rules, size_t count, struct policy **ret, struct fault *why)
 {
-    struct policy *p = calloc(1, sizeof(*p));
+    struct policy *p = policy_make(count);
     if (!p)
         return fault_set(why, ENOMEM, "out of memory");
-    atomic_init(&p->references, 1);
-    p->trie = trie_make(&p->arena);
-    p->rules = arena_array(&p->arena, count ? count : 1, sizeof(*p->rules));
-    int r = p->trie && p->rules ? rules_add(p, rules, count, why) : -ENOMEM;
+    int r = rules_add(p, rules, count, why);
     if (r == 0)
         r = trie_finish(p->trie, &p->arena);
     if (r == 0)
