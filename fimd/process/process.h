@@ -21,9 +21,10 @@ struct process; /* one incarnation of a pid; a reference keeps it and its ancest
 
 struct process_options {
     bool connector;      /* false: as if the kernel had none (grade procfs) */
-    unsigned keep_exited; /* at most so many processes that have exited are kept */
+    unsigned keep_exited; /* at most so many processes that have exited are kept (some 400 bytes each) */
 };
 
+/* Without a connector (asked for, or not to be had: then why says so, with 0 returned) /proc alone is read. */
 int processes_open(const struct process_options *options, struct processes **ret, struct fault *why);
 void processes_close(struct processes *p);
 enum grade processes_grade(const struct processes *p); /* GRADE_PROCESS with a connector, else GRADE_PROCFS */
@@ -45,9 +46,17 @@ int process_actor(struct processes *p, struct process *process, int64_t at, int6
 /* Audit's LOGIN record (thread-safe): applied after the connector has been drained. tty may be NULL.
  * A process that is gone keeps it for its children. */
 void process_login(struct processes *p, pid_t pid, uint32_t login, uint32_t session, const char *tty);
+/* The same with the record's stamp, ns realtime; 0: it is some 50 ms old at most. Children that were forked before
+ * the stamp do not have this login. */
+void process_login_stamped(struct processes *p, pid_t pid, uint32_t login, uint32_t session, const char *tty,
+                           int64_t stamp);
+/* All LOGIN records made before `until` (ns monotonic) have been given: whoever waits for them need not. Optional. */
+void process_logins_passed(struct processes *p, int64_t until);
 /* LOGIN records are delivered at all (audit is enabled and read); false: /proc alone decides, nothing is waited for. */
 void process_logins_come(struct processes *p, bool yes);
-/* Everything that happened before `now` has been read from fanotify: exited processes older than that may go. */
+/* Everything that happened before `now` has been read from fanotify: exited processes older than that may go. To be
+ * called at least once a second, also when there are no events: what lies between is the time in which a reused
+ * pid is ambiguous. */
 void process_forget_before(struct processes *p, int64_t now);
 /* Is `child` a descendant of `ancestor` (or itself)? For joining a write with an earlier open. */
 bool process_descends(struct processes *p, struct process *child, pid_t ancestor);
