@@ -31,6 +31,7 @@
 #include "fimd/rt/json.h"
 
 #define CONTROL_SOCKET "control.sock" /* in runtime_dir */
+#define VALUE_AGENT_ID "agent-id"     /* the store's value (16 bytes) that documents carry as agent.id */
 
 #define COMMAND_STATUS "status"
 #define COMMAND_SYNC "sync"

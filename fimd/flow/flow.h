@@ -53,7 +53,7 @@ struct flow_status {
     size_t paths;               /* configured */
     struct ship_status *ships;  /* owned: flow_status_fini */
     size_t ships_count;
-    char audit_text[300];       /* why attribution is less than wanted; "" */
+    char audit_text[400];       /* why attribution is less than wanted; "" */
 };
 int flow_status(struct flow *f, struct flow_status *ret);
 void flow_status_fini(struct flow_status *s);

@@ -64,7 +64,7 @@ struct judge_status {
     uint64_t last;        /* sequence of the last record committed since the start; 0 none */
     uint64_t by_grade[4]; /* records of changes by the grade of their attribution */
     bool failing;
-    char why[200];
+    char why[400];
 };
 void judge_status(struct judge *j, struct judge_status *ret);
 

@@ -40,7 +40,7 @@ struct flow {
     pthread_mutex_t lock; /* what follows */
     pid_t ignore[FLOW_IGNORE_MOST];
     size_t ignore_count;
-    char audit_text[300];
+    char audit_text[400];
     struct probe_result probed;
 };
 
