@@ -17,7 +17,7 @@ struct scan_result {
     uint64_t directories, entries, bytes, differences;
     int64_t duration;      /* ns */
     int error;             /* 0 or -errno */
-    char text[300];        /* of the error */
+    char text[400];        /* of the error */
 };
 
 struct scans_options {
