@@ -192,7 +192,7 @@ struct judge_callbacks flow_judge_callbacks(struct flow *f)
 void flow_scan_finished(void *ctx, const struct scan_result *r)
 {
     struct flow *f = ctx;
-    char entries[24], bytes[24], differences[24], seconds[24], text[400];
+    char entries[24], bytes[24], differences[24], seconds[24], text[600];
     snprintf(entries, sizeof(entries), "%" PRIu64, r->entries);
     snprintf(bytes, sizeof(bytes), "%" PRIu64, r->bytes);
     snprintf(differences, sizeof(differences), "%" PRIu64, r->differences);
