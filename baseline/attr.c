@@ -1,4 +1,5 @@
-/* The table of attributes: one row a bit. It knows names only; what a bit means for two entries is entry_diff.c. */
+/* The table of attributes: one row a bit. It knows names only; what a bit means for two entries is
+ * entry_diff.c. */
 #include "baseline/attr.h"
 
 #include <string.h>

@@ -22,7 +22,7 @@ enum attr {
     ATTR_CAPS = 1u << 12,    /* security.capability */
     ATTR_SELINUX = 1u << 13, /* security.selinux */
     ATTR_FLAGS = 1u << 14,   /* statx(2) stx_attributes: immutable, append … */
-    ATTR_DEVICE = 1u << 15,  /* another file system at this path (a mount over it), or a device node's number */
+    ATTR_DEVICE = 1u << 15,  /* another file system here (a mount over the path), or a device node's number */
     ATTR_ALL = (1u << 16) - 1,
 };
 

@@ -5,8 +5,8 @@
  *   plan ──► digest_run_new: one EVP_MD_fetch and one context an algorithm
  *              └─► begin ─► update… ─► end ─► begin ─► …      the contexts stay, from file to file
  *
- * A fetch costs about a microsecond and takes locks inside libcrypto, a context some allocations: for a file of
- * 1 KiB that would be as much as its hashing. So both live as long as the run, which is one thread's. */
+ * A fetch costs about a microsecond and takes locks inside libcrypto, a context some allocations: for a file
+ * of 1 KiB that would be as much as its hashing. So both live as long as the run, which is one thread's. */
 #include "baseline/digest.h"
 
 #include <errno.h>
@@ -16,10 +16,11 @@
 
 #include <openssl/evp.h>
 
-/* The id is the row's first column and is stored: rows are only ever added. Names are libcrypto's own, in small
- * letters. `strength` orders by resistance to collisions (half the length at most), then by age: 0 is broken. Of
- * two that are equally strong the earlier row is the stronger. Those of the legacy provider (md4, whirlpool, mdc2)
- * have an id, so that a baseline made with it can be read everywhere. Shake and kmac have no fixed length. */
+/* The id is the row's first column and is stored: rows are only ever added. Names are libcrypto's own, in
+ * small letters. `strength` orders by resistance to collisions (half the length at most), then by age: 0 is
+ * broken. Of two that are equally strong the earlier row is the stronger. Those of the legacy provider (md4,
+ * whirlpool, mdc2) have an id, so that a baseline made with it can be read everywhere. Shake and kmac have no
+ * fixed length. */
 struct digest_row {
     uint8_t id;
     uint8_t len;
@@ -71,8 +72,8 @@ static const struct digest_row *row_of_md(const EVP_MD *md)
     return NULL;
 }
 
-/* libcrypto itself says what a name means: so all its aliases ("SHA2-256", "sha512/256") and any case are taken,
- * and an algorithm that its configuration has switched off (md5 under FIPS) is unknown. */
+/* libcrypto itself says what a name means: so all its aliases ("SHA2-256", "sha512/256") and any case are
+ * taken, and an algorithm that its configuration has switched off (md5 under FIPS) is unknown. */
 uint8_t digest_id(const char *name, size_t len)
 {
     char text[NAME_MAX_LEN + 1];
@@ -94,12 +95,17 @@ const char *digest_name(uint8_t id)
     return row ? row->name : NULL;
 }
 
+static bool is_stronger(const struct digest_row *a, const struct digest_row *b)
+{
+    return a->strength > b->strength || (a->strength == b->strength && a < b);
+}
+
 uint8_t digest_strongest(const struct digest_plan *plan)
 {
     const struct digest_row *best = NULL;
     for (size_t i = 0; i < plan->count; i++) {
         const struct digest_row *row = row_of(plan->ids[i]);
-        if (row && (!best || row->strength > best->strength || (row->strength == best->strength && row < best)))
+        if (row && (!best || is_stronger(row, best)))
             best = row;
     }
     return best ? best->id : 0;
@@ -173,7 +179,8 @@ void digest_run_free(struct digest_run *run)
     free(run);
 }
 
-/* EVP fails here only when it cannot allocate, or by a provider that broke down: the fetch has proved the rest. */
+/* EVP fails here only when it cannot allocate, or by a provider that broke down: the fetch has proved the
+ * rest. */
 int digest_run_begin(struct digest_run *run)
 {
     for (size_t i = 0; i < run->count; i++)

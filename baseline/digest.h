@@ -19,7 +19,8 @@ struct digests {
     struct digest list[DIGESTS_MAX];
 };
 
-/* The set of algorithms to compute; made once from the configuration, then read-only and shared by threads. */
+/* The set of algorithms to compute; made once from the configuration, then read-only and shared by
+ * threads. */
 struct digest_plan {
     uint8_t count;
     uint8_t ids[DIGESTS_MAX];

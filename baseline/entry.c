@@ -1,5 +1,5 @@
-/* The entry as a value: its memory, its names, its extended attributes. How it is stored is entry_codec.c, what
- * differs between two is entry_diff.c, where one comes from is measure.c. */
+/* The entry as a value: its memory, its names, its extended attributes. How it is stored is entry_codec.c,
+ * what differs between two is entry_diff.c, where one comes from is measure.c. */
 #include "baseline/entry.h"
 
 #include <errno.h>

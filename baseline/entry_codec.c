@@ -3,10 +3,11 @@
  *   u8 version · u8 type · varint of every row of `fields` · u64 mtime · varint zigzag(ctime - mtime)
  *   · u8 digests × (u8 id, u8 length, value) · bytes target · bytes xattrs
  *
- * An absent entry is its first two bytes. A regular file with md5, sha1 and sha256 takes about 110 bytes: most
- * numbers are small or zero, ctime is most often mtime or soon after it. Rows are only added together with a new
- * version, whose decoder keeps the old one's table. What comes back from disk is not trusted: everything that the
- * rest of the program relies on (terminated strings, known types, lengths inside the arrays) is checked here. */
+ * An absent entry is its first two bytes. A regular file with md5, sha1 and sha256 takes about 110 bytes:
+ * most numbers are small or zero, ctime is most often mtime or soon after it. Rows are only added together
+ * with a new version, whose decoder keeps the old one's table. What comes back from disk is not trusted:
+ * everything that the rest of the program relies on (terminated strings, known types, lengths inside the
+ * arrays) is checked here. */
 #include "baseline/entry.h"
 
 #include <errno.h>

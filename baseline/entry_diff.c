@@ -1,5 +1,5 @@
-/* What differs between two entries, as attribute bits. Pure. Which of the bits anybody cares for is the policy's
- * business, what they are called attr.c's. */
+/* What differs between two entries, as attribute bits. Pure. Which of the bits anybody cares for is the
+ * policy's business, what they are called attr.c's. */
 #include "baseline/entry.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ static uint32_t xattr_bit(const char *name)
 
 static bool xattr_same(const struct entry_xattr *a, const struct entry_xattr *b)
 {
-    return a->digested == b->digested && a->len == b->len && (a->len == 0 || memcmp(a->value, b->value, a->len) == 0);
+    return a->digested == b->digested && a->len == b->len && memcmp(a->value, b->value, a->len) == 0;
 }
 
 /* A merge of the two sorted lists. */
@@ -62,9 +62,11 @@ static bool digests_differ(const struct digests *before, const struct digests *a
     return false;
 }
 
-static bool targets_differ(const struct entry *before, const struct entry *after)
+static bool content_differs(const struct entry *before, const struct entry *after)
 {
-    return before->target && after->target && strcmp(before->target, after->target) != 0;
+    if (before->target && after->target && strcmp(before->target, after->target) != 0)
+        return true;
+    return digests_differ(&before->digests, &after->digests);
 }
 
 static bool inode_differs(const struct entry *before, const struct entry *after)
@@ -73,10 +75,11 @@ static bool inode_differs(const struct entry *before, const struct entry *after)
            (before->generation && after->generation && before->generation != after->generation);
 }
 
-/* The kernel deals out device numbers at boot: those without a disk behind them (btrfs, tmpfs, overlayfs, NFS) in
- * the order of mounting, disks in the order of their discovery. Were the number enough, a whole host would have
- * changed after a reboot. What a mount puts in a path's place is another inode, or by chance the same number (both
- * are roots, say): then generation or, where there is none, ctime to the nanosecond tells them apart. */
+/* The kernel deals out device numbers at boot: those without a disk behind them (btrfs, tmpfs, overlayfs,
+ * NFS) in the order of mounting, disks in the order of their discovery. Were the number enough, a whole host
+ * would have changed after a reboot. What a mount puts in a path's place is another inode, or by chance the
+ * same number (both are roots, say): then generation or, where there is none, ctime to the nanosecond tells
+ * them apart. */
 static bool device_differs(const struct entry *before, const struct entry *after)
 {
     if (before->rdev != after->rdev)
@@ -105,7 +108,7 @@ uint32_t entry_diff(const struct entry *before, const struct entry *after)
     bits |= (before->flags ^ after->flags) & ENTRY_FLAGS_MASK ? ATTR_FLAGS : 0;
     bits |= inode_differs(before, after) ? ATTR_INODE : 0;
     bits |= device_differs(before, after) ? ATTR_DEVICE : 0;
-    bits |= digests_differ(&before->digests, &after->digests) || targets_differ(before, after) ? ATTR_CONTENT : 0;
+    bits |= content_differs(before, after) ? ATTR_CONTENT : 0;
     bits |= directory ? 0 : diff_own(before, after);
     if (bits && !directory && before->ctime != after->ctime)
         bits |= ATTR_CTIME;

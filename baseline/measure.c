@@ -1,16 +1,17 @@
-/* Measures one file: which way in, how often, and what becomes of trouble. Reading is measure_content.c, xattrs
- * measure_xattr.c, statx measure_stat.c.
+/* Measures one file: which way in, how often, and what becomes of trouble. Reading is measure_content.c,
+ * xattrs measure_xattr.c, statx measure_stat.c.
  *
- *   name ─► statx ─┬► regular: open for reading ─► statx ─► generation ─► xattrs ─► content ─► statx: the same?
- *                  │                                                                   └► no: again, three times
- *                  └► anything else, or content not wanted or not to be had: O_PATH ─► statx ─► generation ─► xattrs
+ *   name ─► statx ─┬► regular: open to read ─► statx ─► generation ─► xattrs ─► content ─► statx: the same?
+ *                  │                                            no: all again, three times ◄─┘
+ *                  └► anything else, or content not wanted or not to be had:
+ *                     O_PATH ─► statx ─► generation ─► xattrs
  *
- * The race between the first statx and the open: whoever may write to the directory can put something else there.
- * A symlink then fails the open (O_NOFOLLOW), a FIFO is opened without waiting (O_NONBLOCK), a terminal does not
- * become ours (O_NOCTTY), a socket refuses; and nothing is read before the second statx has said that it is a regular
- * file. What is left: a FIFO or a device node may be opened and closed again at once, and a device node takes
- * CAP_MKNOD to make. To shut that out as well, by O_PATH first and a second open through /proc/self/fd, costs 3 µs
- * a file, a third of the whole for a small one. */
+ * The race between the first statx and the open: whoever may write to the directory can put something else
+ * there. A symlink then fails the open (O_NOFOLLOW), a FIFO is opened without waiting (O_NONBLOCK), a
+ * terminal does not become ours (O_NOCTTY), a socket refuses; and nothing is read before the second statx has
+ * said that it is a regular file. What is left: a FIFO or a device node may be opened and closed again at
+ * once, and a device node takes CAP_MKNOD to make. To shut that out as well, by O_PATH first and a second
+ * open through /proc/self/fd, costs 3 µs a file, a third of the whole for a small one. */
 #include "baseline/measure.h"
 
 #include <errno.h>
@@ -158,8 +159,8 @@ static int take_content(struct attempt *a, int fd, uint64_t blocks, struct entry
     return 0;
 }
 
-/* What is kept is the first statx, also of an unstable file: against the one after the read, the next comparison
- * with the disk would find all in order and never look again. */
+/* What is kept is the first statx, also of an unstable file: against the one after the read, the next
+ * comparison with the disk would find all in order and never look again. */
 static int measure_readable(struct attempt *a, int fd, struct entry *e)
 {
     uint64_t blocks;

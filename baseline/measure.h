@@ -2,8 +2,8 @@
  *
  * No symlink is followed in any component (openat2 RESOLVE_NO_SYMLINKS), nothing but a regular file is read,
  * atime is not touched, nothing is ever opened for writing. A file that moves under our hands (size, mtime or
- * ctime differ after the read) is measured again, up to 3 times, then marked ENTRY_NOTE_UNSTABLE; at most the size
- * seen at its opening is read, so that a file that grows without pause comes to an end too.
+ * ctime differ after the read) is measured again, up to 3 times, then marked ENTRY_NOTE_UNSTABLE; at most the
+ * size seen at its opening is read, so that a file that grows without pause comes to an end too.
  *
  * Holes are hashed without being read. A file with more than 64 GiB of holes is ENTRY_NOTE_TOO_LARGE whatever
  * max_file_size says: making one takes one ftruncate(2), hashing an exabyte of zeros takes decades. */
@@ -20,12 +20,12 @@
 struct measure_options {
     struct digest_plan digests; /* count 0: no content is read */
     uint64_t max_file_size;     /* bytes; 0: none */
-    bool drop_cache;            /* drop the page cache's copy before reading, so that the disk is what is read */
-    const atomic_bool *stop;    /* set from outside to end the reading of a large file: -ECANCELED; may be NULL */
+    bool drop_cache;            /* drop the page cache's copy first, so that the disk is what is read */
+    const atomic_bool *stop;    /* set from outside to end a long read: -ECANCELED; may be NULL */
 };
 
-/* One thread's buffers, kept from file to file. Copies the options. 0, -ENOMEM, -ENOTSUP (a digest that is not
- * to be had here). */
+/* One thread's buffers, kept from file to file. Copies the options. 0, -ENOMEM, -ENOTSUP (a digest that is
+ * not to be had here). */
 struct measurer;
 int measurer_new(const struct measure_options *options, struct measurer **ret);
 void measurer_free(struct measurer *m);
@@ -37,8 +37,9 @@ void measurer_free(struct measurer *m);
 int measure_path(struct measurer *m, const char *path, size_t len, struct entry *ret);
 /* The same for one name in an open directory; a name with a slash, "" and ".." are -EINVAL. */
 int measure_at(struct measurer *m, int dirfd, const char *name, struct entry *ret);
-/* Metadata only, without opening the file: what statx gives. xattrs, generation, target and digests stay empty
- * (ENTRY_NOTE_NO_CONTENT, ENTRY_NOTE_NO_XATTRS), so entry_diff compares what is there. Owns no memory. */
+/* Metadata only, without opening the file: what statx gives. xattrs, generation, target and digests stay
+ * empty (ENTRY_NOTE_NO_CONTENT, ENTRY_NOTE_NO_XATTRS), so entry_diff compares what is there. Owns no
+ * memory. */
 int measure_stat(int dirfd, const char *name, struct entry *ret);
 
 #endif

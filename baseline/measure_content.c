@@ -1,10 +1,11 @@
-/* Digests the content of an open regular file in one pass, holes without reading them. Knows no paths, opens nothing.
+/* Digests the content of an open regular file in one pass, holes without reading them. Knows no paths, opens
+ * nothing.
  *
  *   stat'ed size ─► data and hole ranges ─┬► read a buffer ─► all digests
  *                                         └► zeros ─────────► all digests
  *
- * read(2) into a buffer and not mmap(2), which would be a tenth faster for SHA-256 alone: a mapped file that somebody
- * truncates, or a bad sector, is a SIGBUS for the whole process. */
+ * read(2) into a buffer and not mmap(2), which would be a tenth faster for SHA-256 alone: a mapped file that
+ * somebody truncates, or a bad sector, is a SIGBUS for the whole process. */
 #include "baseline/measure_parts.h"
 
 #include <errno.h>
@@ -95,8 +96,8 @@ static int digest_hole(struct reading *r, uint64_t from, uint64_t to)
     return 0;
 }
 
-/* The next range of data at or after `from`, within the size; empty at its end when there is none. A file system
- * that cannot tell has no holes. */
+/* The next range of data at or after `from`, within the size; empty at its end when there is none. A file
+ * system that cannot tell has no holes. */
 static void next_data(int fd, uint64_t from, uint64_t size, uint64_t *ret_start, uint64_t *ret_end)
 {
     off_t start = lseek(fd, (off_t)from, SEEK_DATA);
@@ -134,17 +135,17 @@ static int digest_sparse(struct reading *r, uint64_t size)
     return 0;
 }
 
-/* Nothing but what it gives says how long it is; a file that is really empty costs one read. One that has grown is
- * told by its times. */
+/* Nothing but what it gives says how long it is; a file that is really empty costs one read. One that has
+ * grown is told by its times. */
 static int digest_unsized(struct reading *r)
 {
     int error = digest_data(r, 0, UNSIZED_MAX);
     return error == 0 && !r->ended ? -EFBIG : error;
 }
 
-/* Hints only, so their failure is none. DONTNEED lets go of clean pages alone: those not yet written are what the
- * disk is going to have, and to flush another's file (fdatasync) is not for a watcher to do. Pages that a process
- * has mapped stay too: behind a running program's back the disk can be read only after a reboot. */
+/* Hints only, so their failure is none. DONTNEED lets go of clean pages alone: those not yet written are what
+ * the disk is going to have, and to flush another's file (fdatasync) is not for a watcher to do. Pages that a
+ * process has mapped stay too: behind a running program's back the disk can be read only after a reboot. */
 static void advise(const struct measurer *m, int fd, uint64_t size)
 {
     if (m->options.drop_cache && size > 0)

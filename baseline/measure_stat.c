@@ -83,9 +83,9 @@ int measure_stat_fd(int fd, struct entry *ret, uint64_t *ret_blocks)
     return r;
 }
 
-/* ctime moves with every change of the inode, the others are for file systems that are lax about it. Kernels from
- * 6.13 give a ctime that was asked for a fine-grained successor; before, a second write inside the same clock tick
- * (1 to 10 ms) cannot be seen here, but it is an event of its own for whoever watches. */
+/* ctime moves with every change of the inode, the others are for file systems that are lax about it. Kernels
+ * from 6.13 give a ctime that was asked for a fine-grained successor; before, a second write inside the same
+ * clock tick (1 to 10 ms) cannot be seen here, but it is an event of its own for whoever watches. */
 bool measure_moved(int fd, const struct entry *e)
 {
     struct entry now;
@@ -94,8 +94,9 @@ bool measure_moved(int fd, const struct entry *e)
            now.size != e->size || now.nlink != e->nlink;
 }
 
-/* The words of a handle, in the host's byte order, as the file systems of these handle types write them. Others use
- * the same type numbers for something else (FUSE has xfs's): so the handle must name the inode that statx named. */
+/* The words of a handle, in the host's byte order, as the file systems of these handle types write them.
+ * Others use the same type numbers for something else (FUSE has xfs's): so the handle must name the inode
+ * that statx named. */
 static const struct handle_form {
     int type;
     unsigned bytes;
@@ -130,8 +131,10 @@ uint32_t measure_generation(int fd, uint64_t inode)
     if (name_to_handle_at(fd, "", &handle.head, &mount, AT_EMPTY_PATH) < 0)
         return 0;
     memcpy(words, handle.room + offsetof(struct file_handle, f_handle), sizeof(words));
-    for (size_t i = 0; i < sizeof(handle_forms) / sizeof(handle_forms[0]); i++)
-        if (handle_forms[i].type == handle.head.handle_type && handle_forms[i].bytes == handle.head.handle_bytes)
-            return generation_of(&handle_forms[i], words, inode);
+    for (size_t i = 0; i < sizeof(handle_forms) / sizeof(handle_forms[0]); i++) {
+        const struct handle_form *form = &handle_forms[i];
+        if (form->type == handle.head.handle_type && form->bytes == handle.head.handle_bytes)
+            return generation_of(form, words, inode);
+    }
     return 0;
 }

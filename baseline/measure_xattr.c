@@ -1,7 +1,8 @@
 /* Reads the extended attributes of an open file: list ─► sorted names ─► a value each ─► e->xattrs.
  *
- * By the fd where it is open for reading. What is only O_PATH (symlinks, directories, sockets, devices: never opened)
- * goes by /proc/self/fd/N, a magic link that leads to just that inode and, for a symlink, no further. */
+ * By the fd where it is open for reading. What is only O_PATH (symlinks, directories, sockets, devices: never
+ * opened) goes by /proc/self/fd/N, a magic link that leads to just that inode and, for a symlink, no
+ * further. */
 #include "baseline/measure_parts.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@ enum {
     LIST_MAX = 64 * 1024,  /* XATTR_LIST_MAX, the kernel's bound */
     VALUE_MAX = 64 * 1024, /* XATTR_SIZE_MAX */
     COMMON = 256,          /* enough for nearly all lists and values */
-    /* Whoever owns a file can give it megabytes of user.*: of a longer value the digest is enough to compare. */
+    /* Whoever owns a file can give it megabytes of user.*: of a longer value the digest is enough to
+     * compare. */
     VALUE_KEPT = 1024,
 };
 
@@ -100,7 +102,8 @@ static int put_value(struct buf *to, const char *name, const uint8_t *value, siz
     return to->failed ? -ENOMEM : 0;
 }
 
-static int put_all(const struct source *s, const char *const *names, size_t count, uint8_t *room, struct buf *to)
+static int put_all(const struct source *s, const char *const *names, size_t count, uint8_t *room,
+                   struct buf *to)
 {
     for (size_t i = 0; i < count; i++) {
         ssize_t n = get_value(s, names[i], room);

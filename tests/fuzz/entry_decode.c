@@ -1,4 +1,5 @@
-/* Stored entries: any bytes are refused or become an entry that can be stored again, to the same bytes for ever. */
+/* Stored entries: any bytes are refused or become an entry that can be stored again, to the same bytes for
+ * ever. */
 #include "baseline/entry.h"
 
 #include <stdlib.h>

@@ -35,5 +35,6 @@ Test(attr, parses_whole_names_only)
         {"nosuchattribute", 15, 0},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        cr_expect_eq(attr_parse(cases[i].name, cases[i].len), cases[i].bits, "%s/%zu", cases[i].name, cases[i].len);
+        cr_expect_eq(attr_parse(cases[i].name, cases[i].len), cases[i].bits, "%s/%zu", cases[i].name,
+                     cases[i].len);
 }

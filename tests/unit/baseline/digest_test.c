@@ -1,4 +1,5 @@
-/* Digests against values made by other programs (sha256sum, md5sum, b2sum, openssl dgst), never by this one. */
+/* Digests against values made by other programs (sha256sum, md5sum, b2sum, openssl dgst), never by this
+ * one. */
 #include "baseline/digest.h"
 
 #include <errno.h>
@@ -78,7 +79,7 @@ Test(digest, libcryptos_other_names_are_taken)
     static const struct {
         const char *name, *means;
     } cases[] = {
-        {"SHA256", "sha256"},       {"SHA2-256", "sha256"},     {"sha-1", "sha1"}, {"SHA2-512/256", "sha512-256"},
+        {"SHA256", "sha256"}, {"SHA2-256", "sha256"}, {"sha-1", "sha1"}, {"SHA2-512/256", "sha512-256"},
         {"BLAKE2b-512", "blake2b512"}, {"rmd160", "ripemd160"}, {"Sm3", "sm3"},    {"MD5", "md5"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -87,7 +88,9 @@ Test(digest, libcryptos_other_names_are_taken)
 
 Test(digest, what_has_no_fixed_length_or_is_not_there_has_no_id)
 {
-    static const char *const names[] = {"shake128", "shake256", "null", "keccak-kmac-128", "sha255", "", "sha256 ", "crc32"};
+    static const char *const names[] = {
+        "shake128", "shake256", "null", "keccak-kmac-128", "sha255", "", "sha256 ", "crc32",
+    };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         cr_expect_eq(id_of(names[i]), 0, "%s", names[i]);
     cr_expect_eq(digest_id("sha256\0", 7), 0);

@@ -18,8 +18,8 @@ struct place {
     int fd; /* of it, O_RDONLY|O_DIRECTORY */
 };
 
-/* The one a test has open; the suite's fini takes it away when an assertion ended the test before its end. A test is
- * a process of its own, so this is its own. */
+/* The one a test has open; the suite's fini takes it away when an assertion ended the test before its end. A
+ * test is a process of its own, so this is its own. */
 static struct place place_kept = {.fd = -1};
 
 static inline void place_drop(void)

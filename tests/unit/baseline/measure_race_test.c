@@ -1,4 +1,5 @@
-/* Files that do not hold still, that are huge, or that somebody has prepared: measuring ends, and what it says holds. */
+/* Files that do not hold still, that are huge, or that somebody has prepared: measuring ends, and what it
+ * says holds. */
 #include "baseline/measure.h"
 
 #include <errno.h>
@@ -254,7 +255,8 @@ Test(measure_race, holes_are_digested_as_the_zeros_they_are)
                   digest_run_end(run, &expected) == 0);
         cr_assert_eq(measure_at(m, p.fd, "sparse", &e), 0);
         cr_expect_eq(e.notes, 0);
-        cr_expect_arr_eq(e.digests.list[0].value, expected.list[0].value, 32, "case %zu on %s", c, places[i % 2]);
+        cr_expect_arr_eq(e.digests.list[0].value, expected.list[0].value, 32, "case %zu on %s", c,
+                         places[i % 2]);
         digest_run_free(run);
         entry_fini(&e);
         free(whole);
@@ -281,7 +283,8 @@ Test(measure_race, ten_gibibytes_of_nothing_have_the_right_digest, .timeout = 12
     cr_assert_eq(make_sparse(&p, (off_t)10 << 30), 0);
     cr_assert_eq(measure_at(m, p.fd, "sparse", &e), 0);
     cr_expect_eq(e.notes, 0);
-    cr_expect_str_eq(hex_of(&e, "sha256"), "732377e7f4a2abdc13ddfa1eb4c9c497fd2a2b294674d056cf51581b47dd586d");
+    cr_expect_str_eq(hex_of(&e, "sha256"),
+                     "732377e7f4a2abdc13ddfa1eb4c9c497fd2a2b294674d056cf51581b47dd586d");
     entry_fini(&e);
     measurer_free(m);
     place_close(&p);
@@ -374,7 +377,8 @@ static bool forbid_openat2(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 static int measure_without_openat2(const struct place *p)
