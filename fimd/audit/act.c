@@ -38,7 +38,8 @@ static const struct target uring_fields[] = {
 /* Of messages of programs, LOGIN and CONFIG_CHANGE: the subject in front of msg='…'. */
 static const struct target subject_fields[] = {
     ACT("pid", KIND_DECIMAL, pid),  ACT("uid", KIND_DECIMAL, uid), ACT("auid", KIND_DECIMAL, auid),
-    ACT("tty", KIND_TEXT, tty),     ACT("ses", KIND_DECIMAL, ses), ACT("key", KIND_TEXT, key),
+    ACT("tty", KIND_TEXT, tty),     ACT("ses", KIND_DECIMAL, ses), ACT("res", KIND_YES, success),
+    ACT("key", KIND_TEXT, key),
 };
 static const struct target cwd_fields[] = {ACT("cwd", KIND_TEXT, cwd)};
 static const struct target proctitle_fields[] = {ACT("proctitle", KIND_TEXT, proctitle)};
@@ -105,7 +106,7 @@ static void read_field(const struct field *f, enum kind kind, void *to)
         *(uint64_t *)to = field_number(f, 10, &n) ? 0 : n;
         break;
     case KIND_YES:
-        *(bool *)to = span_is(f->value, "yes");
+        *(bool *)to = span_is(f->value, "yes") || span_is(f->value, "1");
         break;
     case KIND_TEXT:
         *(struct text *)to = field_text(f);
@@ -171,6 +172,7 @@ static void read_main(struct act *a, const struct record *r, bool head)
     } else if (r->type == RECORD_URINGOP) {
         READ(r->body, uring_fields, a, head ? uring_fields[4].name : NULL);
     } else {
+        a->success = true; /* unless it says otherwise; a program says so inside its message */
         READ(r->body, subject_fields, a, NULL);
         a->auid_told = true;
     }

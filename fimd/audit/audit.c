@@ -193,18 +193,6 @@ static void take_operation(struct audit *a, const struct act *act)
     a->progressed = true;
 }
 
-static bool login_took_place(const struct act *act)
-{
-    struct span body = act->records[0].body;
-    struct field f;
-    while (field_next(&body, &f)) {
-        if (field_named(&f, "res")) {
-            return span_is(f.value, "1") || span_is(f.value, "success");
-        }
-    }
-    return true;
-}
-
 static void logins_tell(struct audit *a)
 {
     for (size_t i = 0; i < a->logins_count; i++) {
@@ -218,7 +206,7 @@ static void logins_tell(struct audit *a)
 
 static void take_login(struct audit *a, const struct act *act)
 {
-    if (!login_took_place(act)) {
+    if (!act->success) {
         return;
     }
     (void)sessions_push(a->table.sessions, act);
