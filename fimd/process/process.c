@@ -510,6 +510,16 @@ struct process *process_take(struct processes *p, pid_t pid, int64_t now)
     return n;
 }
 
+struct process *process_ref(struct processes *p, struct process *process)
+{
+    if (!process)
+        return NULL;
+    pthread_mutex_lock(&p->lock);
+    process_hold(process);
+    pthread_mutex_unlock(&p->lock);
+    return process;
+}
+
 void process_drop(struct processes *p, struct process *process)
 {
     if (!process)
