@@ -149,7 +149,7 @@ static const struct key keys[] = {
     {.name = "attribution", .read = key_map, .more = attribution_keys},
     {.name = "scan", .read = key_map, .more = scan_keys},
     {.name = "settle", .read = key_duration, .offset = AT(settle), .most = 3600 * SECOND},
-    {.name = "settle_max", .read = key_duration, .offset = AT(settle_max), .least = 1, .most = 3600 * SECOND},
+    {.name = "settle_max", .read = key_duration, .offset = AT(settle_max), .least = SECOND / 1000, .most = 3600 * SECOND},
     {.name = "max_file_size", .read = key_size, .offset = AT(max_file_size)},
     {.name = "packages", .read = key_not_yet, .more = "off"},
     {.name = "journal", .read = key_map, .more = journal_keys},

@@ -132,7 +132,7 @@ bool choice_find(struct reader *r, const struct yaml *n, const struct choice *ch
         }
     }
     words_of(choices, words, sizeof(words));
-    reader_mistake(r, n, "'%s' is none of its values; write %s", text, words);
+    reader_mistake(r, n, "'%s' is '%s'; write %s", n->key ? n->key : "it", text, words);
     return false;
 }
 
@@ -155,16 +155,32 @@ void key_severity(struct reader *r, const struct yaml *n, const struct key *key,
         memcpy(place(key, target), &value, sizeof(value));
 }
 
+struct form { /* how a number is written, and a bound of it told */
+    const char *example;
+    uint64_t unit;
+    const char *unit_name;
+};
+
+static void out_of_bounds(struct reader *r, const struct yaml *n, const struct key *key, const struct form *form)
+{
+    unsigned long long least = key->least / form->unit, most = key->most / form->unit;
+    if (key->most)
+        reader_mistake(r, n, "'%s' is '%s'; from %llu%s to %llu%s are possible", key->name, n->text, least,
+                       form->unit_name, most, form->unit_name);
+    else if (key->least)
+        reader_mistake(r, n, "'%s' is '%s'; %llu%s or more are possible", key->name, n->text, least, form->unit_name);
+    else
+        reader_mistake(r, n, "'%s' is '%s', which no 64 bits hold; write a smaller one", key->name, n->text);
+}
+
 /* Tells what is wrong with a number, a size or a time; true when nothing is. */
-static bool number_fits(struct reader *r, const struct yaml *n, const struct key *key, const char *text, int result,
-                        uint64_t value, const char *form)
+static bool number_fits(struct reader *r, const struct yaml *n, const struct key *key, int result, uint64_t value,
+                        const struct form *form)
 {
     if (result == -EINVAL)
-        reader_mistake(r, n, "'%s' is '%s'; %s", key->name, text, form);
-    else if (result == -ERANGE || (key->most && value > key->most))
-        reader_mistake(r, n, "'%s' is '%s', which is too large; take a smaller one", key->name, text);
-    else if (value < key->least)
-        reader_mistake(r, n, "'%s' is '%s', which is too small; take a larger one", key->name, text);
+        reader_mistake(r, n, "'%s' is '%s'; write %s", key->name, n->text, form->example);
+    else if (result == -ERANGE || (key->most && value > key->most) || value < key->least)
+        out_of_bounds(r, n, key, form);
     else
         return true;
     return false;
@@ -172,6 +188,7 @@ static bool number_fits(struct reader *r, const struct yaml *n, const struct key
 
 void key_number(struct reader *r, const struct yaml *n, const struct key *key, void *target)
 {
+    static const struct form form = {"a whole number", 1, ""};
     const char *text = text_of(r, n);
     uint64_t value = 0;
     if (!text)
@@ -179,27 +196,31 @@ void key_number(struct reader *r, const struct yaml *n, const struct key *key, v
     int result = number_parse(text, &value);
     if (result == 0 && value > UINT32_MAX)
         result = -ERANGE;
-    if (number_fits(r, n, key, text, result, value, "write a whole number"))
+    if (number_fits(r, n, key, result, value, &form))
         *(unsigned *)place(key, target) = (unsigned)value;
 }
 
 void key_size(struct reader *r, const struct yaml *n, const struct key *key, void *target)
 {
+    static const struct form form = {"bytes, or a number with KiB, MiB or GiB, as 100MiB", 1024, "KiB"};
     const char *text = text_of(r, n);
     uint64_t value = 0;
-    if (text && number_fits(r, n, key, text, size_parse(text, &value), value,
-                            "write bytes, or a number with KiB, MiB or GiB, as 100MiB"))
+    if (!text)
+        return;
+    int result = size_parse(text, &value);
+    if (number_fits(r, n, key, result, value, &form))
         *(uint64_t *)place(key, target) = value;
 }
 
 void key_duration(struct reader *r, const struct yaml *n, const struct key *key, void *target)
 {
+    static const struct form form = {"a number with ms, s, m, h or d, as 250ms", 1000000, "ms"};
     const char *text = text_of(r, n);
     int64_t value = 0;
     if (!text)
         return;
     int result = duration_parse(text, &value);
-    if (number_fits(r, n, key, text, result, (uint64_t)value, "write a number with ms, s, m, h or d, as 250ms"))
+    if (number_fits(r, n, key, result, (uint64_t)value, &form))
         *(int64_t *)place(key, target) = value;
 }
 

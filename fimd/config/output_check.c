@@ -23,10 +23,10 @@ static void check_actions(struct reader *r, const struct yaml *n)
             continue;
         for (uint32_t bit = 1; action_name(bit); bit <<= 1)
             suggest(&near, item->text, action_name(bit));
-        reader_mistake(r, item, "there is no action '%s'; %s", item->text,
-                       near.word ? near.word
-                                 : "write created, updated, deleted, attributes_modified, moved, config_change or "
-                                   "initial_scan");
+        reader_mistake(r, item, "there is no action '%s'; %s%s", item->text,
+                       near.word ? "it may be meant: "
+                                 : "write created, updated, deleted, attributes_modified, moved, config_change or ",
+                       near.word ? near.word : "initial_scan");
     }
 }
 

@@ -89,7 +89,7 @@ static void key_attributes(struct reader *r, const struct yaml *n, const struct 
 {
     struct draft *d = target;
     uint32_t bits = 0;
-    bool first = true;
+    bool first = true, known = true;
     (void)key;
     for (const struct yaml *item = items_of(r, n); item; item = item_after(n, item)) {
         const char *text = text_of(r, item);
@@ -103,8 +103,9 @@ static void key_attributes(struct reader *r, const struct yaml *n, const struct 
             bits = ATTR_ALL;
         bits = out ? bits & ~bit : bits | bit;
         first = false;
+        known = known && bit;
     }
-    if (!bits && !first)
+    if (!bits && !first && known)
         reader_mistake(r, n, "no attribute is left; the rule would never tell anything");
     if (bits)
         d->rule.attributes = bits;

@@ -19,6 +19,8 @@ struct reading {
     yaml_parser_t parser;
     struct arena *arena;
     const char *file;
+    const char *text;
+    size_t len;
     struct mistakes *mistakes;
 };
 
@@ -28,14 +30,28 @@ static int refuse(struct reading *r, yaml_mark_t mark, const char *text)
     return e < 0 ? e : -EINVAL;
 }
 
+/* Where bytes are no text at all (no UTF-8, control characters) libyaml knows their offset only. */
+static void place_of_offset(const struct reading *r, size_t offset, int *ret_line, int *ret_column)
+{
+    int line = 1, column = 1;
+    for (size_t i = 0; i < offset && i < r->len; i++) {
+        bool end = r->text[i] == '\n';
+        line += end;
+        column = end ? 1 : column + ((r->text[i] & 0xc0) != 0x80);
+    }
+    *ret_line = line;
+    *ret_column = column;
+}
+
 static int refuse_syntax(struct reading *r)
 {
     const yaml_parser_t *p = &r->parser;
+    int line = (int)p->problem_mark.line + 1, column = (int)p->problem_mark.column + 1;
     if (p->error == YAML_MEMORY_ERROR)
         return -ENOMEM;
-    /* The reader (bytes that are no UTF-8, control characters) knows an offset only. */
-    int e = mistake_add(r->mistakes, r->file, p->error == YAML_READER_ERROR ? 0 : (int)p->problem_mark.line + 1,
-                        p->error == YAML_READER_ERROR ? 0 : (int)p->problem_mark.column + 1, "this is no YAML: %s%s%s",
+    if (p->error == YAML_READER_ERROR)
+        place_of_offset(r, p->problem_offset, &line, &column);
+    int e = mistake_add(r->mistakes, r->file, line, column, "this is no YAML: %s%s%s; mend this before the rest is looked at",
                         p->problem ? p->problem : "unknown error", p->context ? ", " : "",
                         p->context ? p->context : "");
     return e < 0 ? e : -EINVAL;
@@ -205,7 +221,7 @@ static int document_read(struct reading *r, struct yaml **ret)
 int yaml_read(struct arena *a, const char *file, const char *text, size_t len, struct mistakes *mistakes,
               struct yaml **ret)
 {
-    struct reading r = {.arena = a, .file = file, .mistakes = mistakes};
+    struct reading r = {.arena = a, .file = file, .text = text, .len = len, .mistakes = mistakes};
     if (!yaml_parser_initialize(&r.parser))
         return -ENOMEM;
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
