@@ -179,7 +179,7 @@ static int add(struct dircache *c, uint16_t volume, struct handle_view h, uint32
     c->nodes[i] = (struct dirnode){
         .parent = parent, .next = c->buckets[hash & c->mask], .generation = c->generation - 1, .hash = hash,
         .type = h.type, .volume = volume, .name_len = (uint16_t)name_len, .handle_len = (uint8_t)h.len,
-        .flags = DIR_USED, .used = true, .bytes = bytes,
+        .used = true, .bytes = bytes, /* without DIR_USED: what is seen once must not push out what is hot */
     };
     c->buckets[hash & c->mask] = i;
     c->count++;
