@@ -30,7 +30,7 @@
 struct store;
 struct store_txn; /* valid only inside the function that was given it */
 
-enum { STORE_DIGEST_SIZE = 32 };
+enum { STORE_DIGEST_SIZE = 32, STORE_NAME_MAX = 503 };
 
 struct store_options {
     const char *dir;      /* the directory; made (0700) when missing and not read_only */

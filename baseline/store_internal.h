@@ -16,7 +16,6 @@
 enum {
     STORE_FORMAT = 1,
     STORE_ROOT_ID = 1, /* of "/", whose own node is the nameless child of 0 */
-    STORE_NAME_MAX = LMDB_KEY_MAX - 8,
     STORE_DIRS = 256, /* directories remembered by a transaction */
 };
 
@@ -116,6 +115,8 @@ void store_dirs_add(struct store_dirs *d, uint64_t hash, const char *path, size_
 void store_dirs_clear(struct store_dirs *d);
 
 /* store_tree.c */
+_Static_assert(8 + STORE_NAME_MAX == LMDB_KEY_MAX, "a name and its directory's id fill a key");
+
 struct store_key {
     uint8_t bytes[LMDB_KEY_MAX];
     size_t len;
