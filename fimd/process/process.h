@@ -46,7 +46,7 @@ int process_actor(struct processes *p, struct process *process, int64_t at, int6
 /* Audit's LOGIN record (thread-safe): applied after the connector has been drained. tty may be NULL.
  * A process that is gone keeps it for its children. */
 void process_login(struct processes *p, pid_t pid, uint32_t login, uint32_t session, const char *tty);
-/* The same with the record's stamp, ns realtime; 0: it is some 50 ms old at most. Children that were forked before
+/* The same with the record's stamp, ns realtime; 0: it is some 100 ms old at most. Children that were forked before
  * the stamp do not have this login. */
 void process_login_stamped(struct processes *p, pid_t pid, uint32_t login, uint32_t session, const char *tty,
                            int64_t stamp);
