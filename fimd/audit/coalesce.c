@@ -162,10 +162,10 @@ static void event_recycle(struct coalescer *c, struct event *e)
 static void event_tell(struct coalescer *c, const struct event *e, bool ended)
 {
     struct record records[RECORDS_MAX];
+    const char *bytes = e->bytes.data ? (const char *)e->bytes.data : ""; /* all bodies were empty */
     for (unsigned i = 0; i < e->count; i++) {
         records[i] = (struct record){.type = e->records[i].type, .time = e->time, .serial = e->serial,
-                                     .body = {(const char *)e->bytes.data + e->records[i].offset,
-                                              e->records[i].len}};
+                                     .body = {bytes + e->records[i].offset, e->records[i].len}};
     }
     act_build(&c->act, records, e->count);
     c->act.complete = ended && e->main && !e->lossy;

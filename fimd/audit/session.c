@@ -124,10 +124,11 @@ static void method_of(struct text exe, char *to, size_t size)
 {
     char path[4096];
     size_t len = text_copy(exe, path, sizeof(path) - 1);
-    path[len] = '\0';
     const char *slash = memrchr(path, '/', len);
-    strncpy(to, slash ? slash + 1 : path, size - 1);
-    to[size - 1] = '\0';
+    size_t from = slash ? (size_t)(slash - path) + 1 : 0, name_len = len - from;
+    name_len = name_len < size - 1 ? name_len : size - 1;
+    memcpy(to, path + from, name_len);
+    to[name_len] = '\0';
 }
 
 /* Programs that act inside a session that another one opened. */

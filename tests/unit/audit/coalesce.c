@@ -177,3 +177,12 @@ Test(coalesce, an_event_of_too_many_records_is_bounded_and_says_so)
     say(&h, RECORD_EOE, 0, 1, "");
     expect(&h, "1?/32 ");
 }
+
+Test(coalesce, records_without_a_body_are_an_event_too)
+{
+    struct heard h;
+    start(&h, (struct coalesce_options){0});
+    say(&h, RECORD_PATH, 0, 1, "");
+    say(&h, RECORD_EOE, 0, 1, "");
+    expect(&h, "1?/1 ");
+}
