@@ -56,8 +56,7 @@ static bool ask_daemon(struct cli *cli, struct json *checks)
 
     if (r < 0)
         doctor_add(checks, "daemon", VERDICT_WARNING,
-                   "start it with: systemctl start fimd; then ask again, it knows more than can be seen from outside", "%s",
-                   why.text);
+                   "then ask again: it knows more than can be seen from outside", "%s", why.text);
     else
         doctor_add(checks, "daemon", VERDICT_GOOD, NULL, "fimd is running; its state: fimctl status");
     return r >= 0;

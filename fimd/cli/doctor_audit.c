@@ -56,8 +56,7 @@ static void check_state(struct json *checks, const struct netlink_status *s)
         doctor_add(checks, "audit", VERDICT_WARNING, "boot without '-e 2', or put fimd's rules before it",
                    "locked (-e 2): rules can be changed after a reboot only, fimd lives with those loaded");
     else if (s->enabled == 0)
-        doctor_add(checks, "audit", VERDICT_WARNING, "nothing: fimd switches it on while it runs",
-                   "switched off: no records now");
+        doctor_add(checks, "audit", VERDICT_GOOD, NULL, "switched off now; fimd switches it on while it runs");
     else
         doctor_add(checks, "audit", VERDICT_GOOD, NULL, "on, %s", s->daemon_pid ? "beside auditd" : "without auditd");
     if (s->lost)

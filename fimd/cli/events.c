@@ -21,10 +21,10 @@ static const struct option_row rows[OPTIONS] = {
     [SINCE] = {'S', "since", OPTION_VALUE, "WHEN", "not before: 2h, 7d, today, 2026-11-21 10:15"},
     [UNTIL] = {'U', "until", OPTION_VALUE, "WHEN", "not after"},
     [USER] = {'u', "user", OPTION_VALUE, "USER", "by this login user, name or number"},
-    [ACTION] = {0, "action", OPTION_VALUE, "NAME,…", "created, updated, deleted, attributes_modified, moved …"},
-    [RULE] = {0, "rule", OPTION_VALUE, "ID,…", "of these rules"},
+    [ACTION] = {0, "action", OPTION_VALUE, "NAMES", "any of created,updated,deleted,attributes_modified,moved …"},
+    [RULE] = {0, "rule", OPTION_VALUE, "IDS", "of any of these rules: sudoers,ssh"},
     [SEVERITY] = {0, "severity", OPTION_VALUE, "LEVEL", "at least: info, low, medium, high, critical"},
-    [TAG] = {0, "tag", OPTION_VALUE, "TAG,…", "with any of these tags"},
+    [TAG] = {0, "tag", OPTION_VALUE, "TAGS", "with any of these tags: a,b"},
     [LINES] = {'n', "lines", OPTION_VALUE, "N", "only the last N"},
     [FOLLOW] = {'f', "follow", OPTION_FLAG, NULL, "go on with what comes, until Ctrl-C"},
 };

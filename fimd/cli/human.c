@@ -62,7 +62,9 @@ static void put_span(struct buf *to, int64_t ns)
 
 void human_duration(struct buf *to, int64_t ns)
 {
-    if (ns < NS_PER_MS)
+    if (ns <= 0)
+        buf_put_str(to, "less than 1 ms");
+    else if (ns < NS_PER_MS)
         buf_printf(to, "%.2f ms", (double)ns / NS_PER_MS);
     else if (ns < NS_PER_S)
         buf_printf(to, "%" PRId64 " ms", ns / NS_PER_MS);

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { CHAIN_MOST = 8 };
+
 static int read_agent_id(struct store_txn *t, void *ctx)
 {
     long n = store_value(t, VALUE_AGENT_ID, ctx, 16);
@@ -81,12 +83,12 @@ void print_person(struct buf *to, const struct actor *a)
             buf_put_str(to, " as ");
             put_user(to, a->euid, false);
         }
-    } else if (a->euid != ACTOR_UNSET) {
-        buf_put_str(to, "as ");
-        put_user(to, a->euid, false);
-        buf_put_str(to, a->login_known ? " (nobody logged in)" : " (login user unknown)");
-    } else {
-        buf_put_str(to, "by somebody unknown");
+    } else { /* never the same as root */
+        buf_put_str(to, a->login_known ? "by a service" : "by an unknown person");
+        if (a->euid != ACTOR_UNSET) {
+            buf_put_str(to, " as ");
+            put_user(to, a->euid, false);
+        }
     }
     if (a->address) {
         buf_put_str(to, ", from ");
@@ -159,6 +161,15 @@ static void put_actions(struct buf *to, const struct event *e)
     }
 }
 
+static void put_programs(struct buf *to, const struct actor *a)
+{
+    struct buf chain = {0};
+
+    actor_chain(a, CHAIN_MOST, &chain);
+    path_escape(to, (const char *)chain.data, chain.len);
+    buf_fini(&chain);
+}
+
 static void put_how(struct buf *to, const struct event *e)
 {
     size_t begin;
@@ -166,7 +177,7 @@ static void put_how(struct buf *to, const struct event *e)
     buf_put_str(to, "    ");
     begin = to->len;
     if (e->actors_count)
-        actor_chain(e->actors[0], 8, to);
+        put_programs(to, e->actors[0]);
     if (to->len > begin && e->changes)
         buf_put_str(to, "   ");
     print_changes(to, e->changes, &e->before, &e->after);
@@ -180,7 +191,7 @@ static void put_others(struct buf *to, const struct event *e)
         buf_put_str(to, "\n    also ");
         print_person(to, e->actors[i]);
         buf_put_str(to, "   ");
-        actor_chain(e->actors[i], 8, to);
+        put_programs(to, e->actors[i]);
     }
     if (e->actors_more)
         buf_put_str(to, "\n    and others");
@@ -203,7 +214,7 @@ void print_answer(struct printer *p, const struct event *e)
     if (e->actors_count)
         print_person(to, e->actors[0]);
     else
-        buf_put_str(to, e->source == SOURCE_FANOTIFY ? "by somebody unknown" : "while nobody watched");
+        buf_put_str(to, e->source == SOURCE_FANOTIFY ? "by an unknown person" : "while nobody watched");
     buf_put_str(to, "\n");
     put_how(to, e);
     put_others(to, e);

@@ -34,7 +34,7 @@ static void print_head(const struct json *s, struct buf *to)
     buf_printf(to, "fimd %s (pid %" PRId64 ") is %s ", text_or(s, FIELD_VERSION, "?"), json_get_int(s, FIELD_PID, 0),
                text_or(s, FIELD_STATE, "?"));
     put_count(to, watching, FIELD_PATHS);
-    buf_put_str(to, " paths (");
+    buf_put_str(to, json_get_int(watching, FIELD_PATHS, 0) == 1 ? " path (" : " paths (");
     put_count(to, watching, FIELD_ENTRIES);
     buf_printf(to, " entries) since %s\n", text_or(s, FIELD_SINCE, "?"));
 }
@@ -132,8 +132,11 @@ static void print_queues(const struct json *s, struct buf *to)
     for (const struct json *q = json_first(queues); q; q = json_next(q)) {
         buf_printf(to, "  %-14s %s: ", q == json_first(queues) ? "queues" : "", text_or(q, FIELD_NAME, "?"));
         put_count(to, q, FIELD_LENGTH);
-        buf_put_str(to, " waiting, at most ");
-        put_count(to, q, FIELD_PEAK);
+        buf_put_str(to, " waiting");
+        if (json_get(q, FIELD_PEAK)) {
+            buf_put_str(to, ", at most ");
+            put_count(to, q, FIELD_PEAK);
+        }
         if (json_get_int(q, FIELD_LIMIT, 0)) {
             buf_put_str(to, " of ");
             put_count(to, q, FIELD_LIMIT);
