@@ -95,7 +95,7 @@ static void loaded_fini(struct loaded *l)
 static int loaded_read(struct keeper *k, struct loaded *l)
 {
     *l = (struct loaded){.keeper = k};
-    int rc = netlink_rules(k->fd, loaded_each, l);
+    int rc = k->kernel->rules(k->fd, loaded_each, l);
     if (rc) {
         loaded_fini(l);
         return rc;
@@ -163,25 +163,32 @@ static void clear_replaced(struct look *l, const struct target *t, size_t count)
         }
         there->wanted = true;
         if (clear) {
-            (void)netlink_remove(l->keeper->fd, &l->wires[i]);
+            (void)l->keeper->kernel->remove(l->keeper->fd, &l->wires[i]);
         }
     }
 }
 
-static int load_rule(struct look *l, const struct target *t, const struct rule_wire *wire, bool optional)
+static int add_rule(struct look *l, const struct target *t, const struct rule_wire *wire, bool optional)
 {
-    bool there = loaded_find(&l->loaded, rule_fingerprint(wire)) != NULL;
-    if (there && (!replaced(l, t) || is_locked(l->keeper))) {
-        return 0;
-    }
     if (is_locked(l->keeper)) {
-        return optional ? 0 : -EPERM;
+        return -EPERM;
     }
-    bool wiped = !there && !optional && stood_before(l, t);
-    int rc = netlink_add(l->keeper->fd, wire);
+    bool wiped = !optional && !loaded_find(&l->loaded, rule_fingerprint(wire)) && stood_before(l, t);
+    int rc = l->keeper->kernel->add(l->keeper->fd, wire);
     rc = rc == -EEXIST ? 0 : rc;
     l->missing += wiped;
     l->restored += wiped && !rc;
+    return rc;
+}
+
+/* An optional rule that the kernel does not take was not wanted. */
+static int load_rule(struct look *l, const struct target *t, const struct rule_wire *wire, bool optional)
+{
+    struct keeper *k = l->keeper;
+    bool there = loaded_find(&l->loaded, rule_fingerprint(wire)) && (!replaced(l, t) || is_locked(k));
+    int rc = there ? 0 : add_rule(l, t, wire, optional);
+    k->rules_wanted += !rc || !optional;
+    k->rules_loaded += !rc;
     return optional ? 0 : rc;
 }
 
@@ -192,13 +199,12 @@ static void load_target(struct look *l, struct target *t)
     bool optional[RULE_SHAPES_MAX];
     size_t count = 0;
     int rc = rules_build(&want, &k->machine, l->wires, optional, &count);
-    k->rules_wanted += (unsigned)count;
     clear_replaced(l, t, count);
-    for (size_t i = 0; !rc && i < count; i++) {
-        rc = load_rule(l, t, &l->wires[i], optional[i]);
+    for (size_t i = 0; i < count; i++) {
+        int failed = load_rule(l, t, &l->wires[i], optional[i]);
+        rc = rc ? rc : failed;
     }
     t->loaded = rc == 0 && count > 0;
-    k->rules_loaded += t->loaded ? (unsigned)count : 0;
     if (rc && !may_wait(rc) && !is_locked(k)) {
         l->failed++;
         l->error = -rc;
@@ -210,7 +216,7 @@ static void remove_unwanted(struct look *l)
 {
     for (size_t i = 0; !is_locked(l->keeper) && i < l->loaded.count; i++) {
         if (!l->loaded.list[i].wanted) {
-            (void)netlink_remove(l->keeper->fd, l->loaded.list[i].wire);
+            (void)l->keeper->kernel->remove(l->keeper->fd, l->loaded.list[i].wire);
         }
     }
 }
@@ -224,7 +230,7 @@ static void tell_look(struct keeper *k, const struct look *l)
         tell(k, "rules-restored", "%u audit rules were loaded again", l->restored);
     }
     if (l->failed && !k->told_failed) {
-        tell(k, "audit-degraded", "%u audit rules were refused, the last (%s): %s; the process tree names the person there",
+        tell(k, "audit-degraded", "audit rules for %u paths were refused, the last (%s): %s; the process tree names the person there",
              l->failed, l->failed_path, strerror(l->error));
     }
     k->told_failed = l->failed > 0;
@@ -281,12 +287,12 @@ static int look_rules(struct keeper *k, bool renew)
 
 static int look_status(struct keeper *k)
 {
-    int rc = netlink_status(k->fd, &k->status);
+    int rc = k->kernel->status(k->fd, &k->status);
     if (rc) {
         return rc;
     }
     if (k->status.enabled == 0) {
-        rc = netlink_set_enabled(k->fd, 1);
+        rc = k->kernel->set_enabled(k->fd, 1);
         k->enabled_before = 0;
         tell(k, "audit-off", rc ? "audit was switched off and can't be switched on again (%s): changes are known by the "
                                   "process tree alone"
@@ -296,7 +302,7 @@ static int look_status(struct keeper *k)
     }
     if (!is_locked(k) && k->status.backlog_limit && k->status.backlog_limit < BACKLOG_ENOUGH) {
         uint32_t before = k->status.backlog_limit;
-        if (!netlink_set_backlog_limit(k->fd, BACKLOG_ENOUGH)) {
+        if (!k->kernel->set_backlog_limit(k->fd, BACKLOG_ENOUGH)) {
             k->backlog_limit_before = before;
             k->status.backlog_limit = BACKLOG_ENOUGH;
         }
@@ -316,15 +322,24 @@ int keeper_look(struct keeper *k)
     return rc;
 }
 
+static const struct keeper_kernel by_netlink = {
+    netlink_status, netlink_set_enabled, netlink_set_backlog_limit, netlink_rules, netlink_add, netlink_remove,
+    netlink_cover_mount,
+};
+
 int keeper_open(struct keeper *k, const char *key, void (*state)(void *ctx, const char *action, const char *text),
                 void *ctx, struct fault *why)
 {
-    *k = (struct keeper){.state = state, .ctx = ctx};
+    int fd = netlink_control(why);
+    k->fd = -1;
+    return fd < 0 ? fd : keeper_open_on(k, &by_netlink, fd, key, state, ctx, why);
+}
+
+int keeper_open_on(struct keeper *k, const struct keeper_kernel *kernel, int fd, const char *key,
+                   void (*state)(void *ctx, const char *action, const char *text), void *ctx, struct fault *why)
+{
+    *k = (struct keeper){.fd = fd, .kernel = kernel, .state = state, .ctx = ctx};
     snprintf(k->key, sizeof(k->key), "%s", key);
-    k->fd = netlink_control(why);
-    if (k->fd < 0) {
-        return k->fd;
-    }
     netlink_machine(&k->machine);
     k->enabled_before = 1; /* look_status finds out */
     int rc = look_status(k);
@@ -363,7 +378,7 @@ void keeper_mounted(struct keeper *k, const char *path)
         bool inside = t->kind == TARGET_DIR && t->loaded && strlen(path) > len && !strncmp(path, t->path, len) &&
                       (path[len] == '/' || len == 1);
         if (inside && !stat(path, &here) && !stat(t->path, &parent) && here.st_dev != parent.st_dev) {
-            (void)netlink_cover_mount(k->fd, path, t->path);
+            (void)k->kernel->cover_mount(k->fd, path, t->path);
         }
     }
 }
@@ -375,7 +390,7 @@ static void remove_ours(struct keeper *k)
         return;
     }
     for (size_t i = 0; i < l.count; i++) {
-        (void)netlink_remove(k->fd, l.list[i].wire);
+        (void)k->kernel->remove(k->fd, l.list[i].wire);
     }
     loaded_fini(&l);
 }
@@ -383,14 +398,14 @@ static void remove_ours(struct keeper *k)
 static void put_back(struct keeper *k)
 {
     struct netlink_status now;
-    if (netlink_status(k->fd, &now) || now.enabled == LOCKED) {
+    if (k->kernel->status(k->fd, &now) || now.enabled == LOCKED) {
         return;
     }
     if (k->backlog_limit_before && now.backlog_limit == BACKLOG_ENOUGH) {
-        (void)netlink_set_backlog_limit(k->fd, k->backlog_limit_before);
+        (void)k->kernel->set_backlog_limit(k->fd, k->backlog_limit_before);
     }
     if (!k->enabled_before && now.enabled) {
-        (void)netlink_set_enabled(k->fd, 0);
+        (void)k->kernel->set_enabled(k->fd, 0);
     }
 }
 
