@@ -1,17 +1,13 @@
 /* file.*: what is there now, or what was there before it was deleted; and fimd.previous.*: what a change took away. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "baseline/attr.h"
 #include "baseline/path.h"
 #include "fimd/sink/document_parts.h"
 #include "fimd/sink/text.h"
-
-const struct entry *render_subject(const struct event *e)
-{
-    return e->after.type == ENTRY_ABSENT ? &e->before : &e->after;
-}
 
 /* --- the name ----------------------------------------------------------------------------------------------- */
 
@@ -26,110 +22,116 @@ static const char *extension(const char *name, size_t len, size_t *ret_len)
     return dot + 1;
 }
 
-static void put_names(struct render *r, struct json *file, enum entry_type type)
+static void put_names(struct render *r, enum entry_type type)
 {
     const char *path = r->event->path, *name, *ext;
     size_t len = strlen(path), name_len, ext_len = 0;
     size_t parent = path_parent(path, len, &name, &name_len);
 
-    put_path(r, file, "path", path, len);
-    put_path_bytes(r, r->fimd, "path_bytes", path);
+    put_path(r, &r->doc, "path", path, len);
+    put_path_bytes(r, &r->fimd, "path_bytes", path);
     if (parent)
-        put_path(r, file, "directory", path, parent);
-    put_path(r, file, "name", name, name_len);
+        put_path(r, &r->doc, "directory", path, parent);
+    put_path(r, &r->doc, "name", name, name_len);
     ext = type == ENTRY_DIR ? NULL : extension(name, name_len, &ext_len);
     if (ext)
-        put_path(r, file, "extension", ext, ext_len);
+        put_path(r, &r->doc, "extension", ext, ext_len);
 }
 
-static void put_other_paths(struct render *r, struct json *file)
+static void put_old_path(struct render *r, const char *path)
+{
+    writer_begin_object(&r->doc, "Ext");
+    writer_begin_object(&r->doc, "original");
+    put_path(r, &r->doc, "path", path, strlen(path));
+    writer_end_object(&r->doc);
+    writer_end_object(&r->doc);
+    put_path(r, &r->previous, "path", path, strlen(path));
+    put_path_bytes(r, &r->previous, "path_bytes", path);
+}
+
+static void put_other_paths(struct render *r)
 {
     const struct event *e = r->event;
 
-    if (e->path_old) {
-        struct json *original = json_put_object(json_put_object(file, "Ext"), "original");
-        struct json *previous = json_ensure_object(r->fimd, "previous");
-
-        put_path(r, original, "path", e->path_old, strlen(e->path_old));
-        put_path(r, previous, "path", e->path_old, strlen(e->path_old));
-        put_path_bytes(r, previous, "path_bytes", e->path_old);
-    }
+    if (e->path_old)
+        put_old_path(r, e->path_old);
     if (e->path_new) {
-        put_path(r, r->fimd, "moved_to", e->path_new, strlen(e->path_new));
-        put_path_bytes(r, r->fimd, "moved_to_bytes", e->path_new);
+        put_path(r, &r->fimd, "moved_to", e->path_new, strlen(e->path_new));
+        put_path_bytes(r, &r->fimd, "moved_to_bytes", e->path_new);
     }
 }
 
 /* --- attributes --------------------------------------------------------------------------------------------- */
 
-static void put_mode(struct render *r, struct json *to, const struct entry *e)
+static void put_mode(struct render *r, struct writer *w, const struct entry *e)
 {
-    char text[8];
+    char text[5] = "0000";
 
     (void)r;
-    snprintf(text, sizeof(text), "%04o", e->mode & 07777);
-    json_put_text(to, "mode", text);
+    for (unsigned i = 0; i < 4; i++)
+        text[i] = (char)('0' + (e->mode >> (9 - 3 * i) & 7));
+    writer_plain(w, "mode", text);
 }
 
-static void put_owner(struct render *r, struct json *to, const struct entry *e)
+static void put_owner(struct render *r, struct writer *w, const struct entry *e)
 {
     char name[ACCOUNT_NAME_SIZE];
 
-    put_id(to, "uid", e->uid);
+    writer_id(w, "uid", e->uid);
     if (accounts_user(r->host->accounts, e->uid, name))
-        json_put_text(to, "owner", name);
+        writer_text(w, "owner", name);
 }
 
-static void put_group(struct render *r, struct json *to, const struct entry *e)
+static void put_group(struct render *r, struct writer *w, const struct entry *e)
 {
     char name[ACCOUNT_NAME_SIZE];
 
-    put_id(to, "gid", e->gid);
+    writer_id(w, "gid", e->gid);
     if (accounts_group(r->host->accounts, e->gid, name))
-        json_put_text(to, "group", name);
+        writer_text(w, "group", name);
 }
 
-static void put_type(struct render *r, struct json *to, const struct entry *e)
+static void put_type(struct render *r, struct writer *w, const struct entry *e)
 {
     (void)r;
-    json_put_static(to, "type", entry_type_name(e->type));
+    writer_plain(w, "type", entry_type_name(e->type));
 }
 
-static void put_size(struct render *r, struct json *to, const struct entry *e)
+static void put_size(struct render *r, struct writer *w, const struct entry *e)
 {
     (void)r;
-    json_put_uint(to, "size", e->size);
+    writer_uint(w, "size", e->size);
 }
 
-static void put_mtime(struct render *r, struct json *to, const struct entry *e)
+static void put_mtime(struct render *r, struct writer *w, const struct entry *e)
 {
     (void)r;
-    put_time(to, "mtime", e->mtime, TEXT_NS);
+    put_time(w, "mtime", e->mtime, TEXT_NS);
 }
 
-static void put_ctime(struct render *r, struct json *to, const struct entry *e)
+static void put_ctime(struct render *r, struct writer *w, const struct entry *e)
 {
     (void)r;
-    put_time(to, "ctime", e->ctime, TEXT_NS);
+    put_time(w, "ctime", e->ctime, TEXT_NS);
 }
 
-static void put_inode(struct render *r, struct json *to, const struct entry *e)
+static void put_inode(struct render *r, struct writer *w, const struct entry *e)
 {
     (void)r;
-    put_id(to, "inode", e->inode);
+    writer_id(w, "inode", e->inode);
 }
 
-static void put_device(struct render *r, struct json *to, const struct entry *e)
+static void put_device(struct render *r, struct writer *w, const struct entry *e)
 {
     char text[24];
 
     (void)r;
     snprintf(text, sizeof(text), "%04llx", (unsigned long long)e->device);
-    json_put_text(to, "device", text);
+    writer_plain(w, "device", text);
 }
 
 /* The number of a device node, as ls(1) has it. */
-static void put_rdev(struct render *r, struct json *to, const struct entry *e)
+static void put_rdev(struct render *r, struct writer *w, const struct entry *e)
 {
     char text[24];
 
@@ -137,24 +139,33 @@ static void put_rdev(struct render *r, struct json *to, const struct entry *e)
     if (e->type != ENTRY_CHAR && e->type != ENTRY_BLOCK)
         return;
     snprintf(text, sizeof(text), "%u:%u", major(e->rdev), minor(e->rdev));
-    json_put_text(to, "rdev", text);
+    writer_plain(w, "rdev", text);
 }
 
-static void put_content(struct render *r, struct json *to, const struct entry *e)
+static bool named_before(const struct digests *d, size_t index)
 {
-    struct json *hash;
+    for (size_t i = 0; i < index; i++)
+        if (d->list[i].id == d->list[index].id)
+            return true;
+    return false;
+}
+
+static void put_content(struct render *r, struct writer *w, const struct entry *e)
+{
+    const struct digests *d = &e->digests;
 
     if (e->target)
-        put_path(r, to, "target_path", e->target, strlen(e->target));
-    if (!e->digests.count)
+        put_path(r, w, "target_path", e->target, strlen(e->target));
+    if (!d->count)
         return;
-    hash = json_put_object(to, "hash");
-    for (size_t i = 0; i < e->digests.count; i++) {
-        const char *name = digest_name(e->digests.list[i].id);
+    writer_begin_object(w, "hash");
+    for (size_t i = 0; i < d->count; i++) {
+        const char *name = digest_name(d->list[i].id);
 
-        if (name && !json_get(hash, name))
-            put_hex(hash, name, e->digests.list[i].value, e->digests.list[i].len);
+        if (name && !named_before(d, i))
+            put_hex(w, name, d->list[i].value, d->list[i].len);
     }
+    writer_end_object(w);
 }
 
 /* --- what ECS has no place for ------------------------------------------------------------------------------ */
@@ -177,31 +188,28 @@ static const struct word note_words[] = {
     {ENTRY_NOTE_BUSY, "busy"},
 };
 
-static void put_words(struct json *to, const char *key, uint64_t bits, const struct word *words, size_t count, bool empty)
+static void put_words(struct writer *w, const char *key, uint64_t bits, const struct word *words, size_t count)
 {
-    struct json *list = empty ? json_put_array(to, key) : NULL;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!(bits & words[i].bit))
-            continue;
-        if (!list)
-            list = json_put_array(to, key);
-        json_put_static(list, NULL, words[i].name);
-    }
+    writer_begin_array(w, key);
+    for (size_t i = 0; i < count; i++)
+        if (bits & words[i].bit)
+            writer_plain(w, NULL, words[i].name);
+    writer_end_array(w);
 }
 
+enum { NOTES_SHOWN = ENTRY_NOTE_UNSTABLE | ENTRY_NOTE_TOO_LARGE | ENTRY_NOTE_UNREADABLE | ENTRY_NOTE_BUSY };
 enum { FLAGS = sizeof(flag_words) / sizeof(flag_words[0]), NOTES = sizeof(note_words) / sizeof(note_words[0]) };
 
-static void put_flags(struct render *r, struct json *to, const struct entry *e)
+static void put_flags(struct render *r, struct writer *w, const struct entry *e)
 {
     (void)r;
-    put_words(to, "flags", e->flags, flag_words, FLAGS, true);
+    put_words(w, "flags", e->flags, flag_words, FLAGS);
 }
 
-static void put_links(struct render *r, struct json *to, const struct entry *e)
+static void put_links(struct render *r, struct writer *w, const struct entry *e)
 {
     (void)r;
-    json_put_uint(to, "links", e->nlink);
+    writer_uint(w, "links", e->nlink);
 }
 
 /* --- the parts together ------------------------------------------------------------------------------------- */
@@ -209,7 +217,7 @@ static void put_links(struct render *r, struct json *to, const struct entry *e)
 struct part {
     uint32_t attribute; /* enum attr: in fimd.previous when this one changed */
     bool of_fimd;       /* of the file as it is now it stands in fimd, not in file */
-    void (*put)(struct render *r, struct json *to, const struct entry *e);
+    void (*put)(struct render *r, struct writer *w, const struct entry *e);
 };
 
 static const struct part parts[] = {
@@ -221,58 +229,56 @@ static const struct part parts[] = {
 
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 
-static void put_present(struct render *r, struct json *file, const struct entry *e)
+static void put_present(struct render *r, const struct entry *e)
 {
     for (size_t i = 0; i < PARTS; i++)
-        parts[i].put(r, parts[i].of_fimd ? r->fimd : file, e);
-    if (e->mode & 04000)
-        json_put_bool(file, "setuid", true);
-    if (e->mode & 02000)
-        json_put_bool(file, "setgid", true);
-    put_words(r->fimd, "flags", e->flags, flag_words, FLAGS, false);
-    put_words(r->fimd, "notes", e->notes, note_words, NOTES, false);
-    render_xattrs(r, r->fimd, e, ATTR_ACL | ATTR_CAPS | ATTR_SELINUX | ATTR_XATTR);
+        parts[i].put(r, parts[i].of_fimd ? &r->fimd : &r->doc, e);
+    if (e->mode & S_ISUID)
+        writer_bool(&r->doc, "setuid", true);
+    if (e->mode & S_ISGID)
+        writer_bool(&r->doc, "setgid", true);
+    if (e->flags & ENTRY_FLAGS_MASK)
+        put_flags(r, &r->fimd, e);
+    if (e->notes & NOTES_SHOWN)
+        put_words(&r->fimd, "notes", e->notes, note_words, NOTES);
+    render_xattrs(r, &r->fimd, e, ATTR_ACL | ATTR_CAPS | ATTR_SELINUX | ATTR_XATTR);
 }
 
 static void put_previous(struct render *r, const struct entry *before, uint32_t changes)
 {
-    struct json *previous;
-
-    if (!changes || before->type == ENTRY_ABSENT)
+    if (before->type == ENTRY_ABSENT)
         return;
-    previous = json_ensure_object(r->fimd, "previous");
     for (size_t i = 0; i < PARTS; i++)
         if (changes & parts[i].attribute)
-            parts[i].put(r, previous, before);
+            parts[i].put(r, &r->previous, before);
     if (changes & ATTR_FLAGS)
-        put_flags(r, previous, before);
-    render_xattrs(r, previous, before, changes);
+        put_flags(r, &r->previous, before);
+    render_xattrs(r, &r->previous, before, changes);
 }
 
 static void put_changes(struct render *r)
 {
-    struct json *list;
-
     if (!r->event->changes)
         return;
-    list = json_put_array(r->fimd, "changes");
+    writer_begin_array(&r->fimd, "changes");
     for (uint32_t bit = 1; bit <= ATTR_ALL; bit <<= 1)
         if (r->event->changes & bit && attr_name(bit))
-            json_put_static(list, NULL, attr_name(bit));
+            writer_plain(&r->fimd, NULL, attr_name(bit));
+    writer_end_array(&r->fimd);
 }
 
 void render_file(struct render *r)
 {
     const struct event *e = r->event;
-    const struct entry *subject = render_subject(e);
-    struct json *file = json_put_object(r->root, "file");
+    const struct entry *subject = e->after.type == ENTRY_ABSENT ? &e->before : &e->after;
 
-    put_names(r, file, subject->type);
+    writer_begin_object(&r->doc, "file");
+    put_names(r, subject->type);
+    put_other_paths(r);
     put_changes(r);
-    put_other_paths(r, file);
-    if (subject->type == ENTRY_ABSENT)
-        return;
-    put_present(r, file, subject);
+    if (subject->type != ENTRY_ABSENT)
+        put_present(r, subject);
+    writer_end_object(&r->doc);
     if (e->after.type != ENTRY_ABSENT)
         put_previous(r, &e->before, e->changes);
 }

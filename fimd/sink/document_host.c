@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "fimd/rt/json.h"
 #include "fimd/sink/document_parts.h"
 #include "fimd/sink/index.h"
 #include "fimd/sink/os_release.h"

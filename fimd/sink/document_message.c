@@ -26,7 +26,7 @@ static void put_actions(struct buf *to, uint32_t actions)
     }
 }
 
-static void put_account(struct render *r, uint32_t uid)
+static void put_name_of(struct render *r, uint32_t uid)
 {
     char name[ACCOUNT_NAME_SIZE];
 
@@ -42,11 +42,11 @@ static void put_person(struct render *r, const struct actor *a)
 
     if (a->login != ACTOR_UNSET) {
         buf_put_str(to, " by ");
-        put_account(r, a->login);
+        put_name_of(r, a->login);
     }
     if (a->euid != ACTOR_UNSET && a->euid != a->login) {
         buf_put_str(to, a->login != ACTOR_UNSET ? " (as " : " as ");
-        put_account(r, a->euid);
+        put_name_of(r, a->euid);
         buf_put_str(to, a->login != ACTOR_UNSET ? ")" : "");
     }
     if (a->program.name) {
@@ -84,5 +84,5 @@ void render_message(struct render *r)
         buf_put_str(&r->scratch, e->message ? e->message : e->action ? e->action : "");
     if (e->actors_count)
         put_person(r, e->actors[0]);
-    put_scratch(r, r->root, "message");
+    put_scratch(r, &r->doc, "message");
 }

@@ -1,15 +1,13 @@
 /* Who did it: process.*, user.*, source.*, and what ECS has no place for: fimd.session, fimd.ancestors,
  * fimd.actors. The last writer is process and user; where several wrote, fimd.actors has them all. */
-#include <arpa/inet.h>
 #include <string.h>
 
-#include "baseline/path.h"
 #include "fimd/sink/document_parts.h"
 #include "fimd/sink/text.h"
 
 /* Unique among hosts and reboots, and the same wherever the process is named: host, pid, start. 18 bytes, so
  * that the base64 needs no padding. */
-static void put_entity(struct render *r, struct json *to, const struct program *p)
+static void put_entity(struct render *r, struct writer *w, const struct program *p)
 {
     struct buf id = {0};
 
@@ -19,31 +17,37 @@ static void put_entity(struct render *r, struct json *to, const struct program *
     buf_put_u32(&id, (uint32_t)p->pid);
     buf_put_u64(&id, (uint64_t)p->start);
     r->failed |= id.failed;
-    if (!id.failed)
-        text_base64(&r->scratch, id.data, id.len);
+    text_base64(&r->scratch, id.data, id.len);
     buf_fini(&id);
-    put_scratch(r, to, "entity_id");
+    put_scratch(r, w, "entity_id");
 }
 
-static void put_args(struct render *r, struct json *to, const struct program *p)
+static void put_optional(struct render *r, struct writer *w, const char *key, const char *path)
+{
+    if (path)
+        put_path(r, w, key, path, strlen(path));
+}
+
+static void put_args(struct render *r, struct writer *w, const struct program *p)
 {
     const char *end = p->args + p->args_len;
-    struct json *list;
     size_t count = 0;
 
     if (!p->args || !p->args_len)
         return;
-    list = json_put_array(to, "args");
+    writer_begin_array(w, "args");
     for (const char *arg = p->args; arg < end; count++) {
         size_t len = strnlen(arg, (size_t)(end - arg));
 
-        put_path(r, list, NULL, arg, len);
+        put_path(r, w, NULL, arg, len);
         arg += len + 1;
     }
-    json_put_uint(to, "args_count", count);
+    writer_end_array(w);
+    writer_uint(w, "args_count", count);
 }
 
-static void put_command_line(struct render *r, struct json *to, const struct program *p)
+/* The arguments joined by blanks, for people and for searching in. */
+static void put_command_line(struct render *r, struct writer *w, const struct program *p)
 {
     size_t len = p->args_len;
 
@@ -55,175 +59,159 @@ static void put_command_line(struct render *r, struct json *to, const struct pro
     for (size_t i = 0; i < r->scratch.len; i++)
         if (!r->scratch.data[i])
             r->scratch.data[i] = ' ';
-    put_scratch(r, to, "command_line");
+    put_scratch(r, w, "command_line");
 }
 
-static void put_program(struct render *r, struct json *to, const struct program *p)
+static void put_program(struct render *r, struct writer *w, const struct program *p)
 {
-    json_put_int(to, "pid", p->pid);
-    put_entity(r, to, p);
-    if (p->name)
-        put_path(r, to, "name", p->name, strlen(p->name));
-    if (p->exe)
-        put_path(r, to, "executable", p->exe, strlen(p->exe));
-    put_args(r, to, p);
-    put_time(to, "start", p->start, TEXT_MS);
+    writer_int(w, "pid", p->pid);
+    put_entity(r, w, p);
+    put_optional(r, w, "name", p->name);
+    put_optional(r, w, "executable", p->exe);
+    put_args(r, w, p);
+    put_time(w, "start", p->start, TEXT_MS);
 }
 
-static void put_group(struct render *r, struct json *to, const char *key, uint32_t gid)
+static void put_group(struct render *r, struct writer *w, uint32_t gid)
 {
     char name[ACCOUNT_NAME_SIZE];
-    struct json *group;
 
     if (gid == ACTOR_UNSET)
         return;
-    group = json_put_object(to, key);
-    put_id(group, "id", gid);
+    writer_begin_object(w, "group");
+    writer_id(w, "id", gid);
     if (accounts_group(r->host->accounts, gid, name))
-        json_put_text(group, "name", name);
+        writer_text(w, "name", name);
+    writer_end_object(w);
 }
 
-static void put_parent(struct render *r, struct json *process, const struct actor *a)
+static void put_parent(struct render *r, struct writer *w, const struct actor *a)
 {
-    struct json *parent;
-
     if (!a->ancestors_count && a->ppid <= 0)
         return;
-    parent = json_put_object(process, "parent");
+    writer_begin_object(w, "parent");
     if (a->ancestors_count)
-        put_program(r, parent, &a->ancestors[0]);
+        put_program(r, w, &a->ancestors[0]);
     else
-        json_put_int(parent, "pid", a->ppid);
+        writer_int(w, "pid", a->ppid);
+    writer_end_object(w);
 }
 
-static void put_process(struct render *r, const struct actor *a)
+static void put_process(struct render *r, struct writer *w, const struct actor *a)
 {
-    struct json *process;
-
     if (a->program.pid <= 0)
         return;
-    process = json_put_object(r->root, "process");
-    put_program(r, process, &a->program);
-    put_command_line(r, process, &a->program);
-    if (a->cwd)
-        put_path(r, process, "working_directory", a->cwd, strlen(a->cwd));
+    writer_begin_object(w, "process");
+    put_program(r, w, &a->program);
+    put_command_line(r, w, &a->program);
+    put_optional(r, w, "working_directory", a->cwd);
     if (a->tty)
-        json_put_bool(process, "interactive", true);
-    put_user(r, process, "user", a->euid);
-    put_group(r, process, "group", a->egid);
+        writer_bool(w, "interactive", true);
+    put_user(r, w, "user", a->euid);
+    put_group(r, w, a->egid);
     if (a->uid != a->euid)
-        put_user(r, process, "real_user", a->uid);
-    put_parent(r, process, a);
+        put_user(r, w, "real_user", a->uid);
+    put_parent(r, w, a);
+    writer_end_object(w);
 }
 
 /* user is the person, as whom they logged in; the rights that were used are user.effective. */
-static void put_person(struct render *r, const struct actor *a)
+static void put_person(struct render *r, struct writer *w, const struct actor *a)
 {
-    struct json *user;
-
     if (a->login == ACTOR_UNSET && a->euid == ACTOR_UNSET)
         return;
-    user = put_user(r, r->root, "user", a->login);
-    if (!user)
-        user = json_put_object(r->root, "user");
-    put_user(r, user, "effective", a->euid);
-    put_user(r, user, "audit", a->login);
+    writer_begin_object(w, "user");
+    if (a->login != ACTOR_UNSET)
+        put_account(r, w, a->login);
+    put_user(r, w, "effective", a->euid);
+    put_user(r, w, "audit", a->login);
+    writer_end_object(w);
 }
 
-/* source.ip is of a type that takes nothing but addresses: the login records may also hold a host's name. */
-static bool is_address(const char *text)
+static void put_source(struct writer *w, const char *address)
 {
-    unsigned char address[sizeof(struct in6_addr)];
-
-    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
-}
-
-static void put_source(struct json *to, const char *address)
-{
-    struct json *source;
-
     if (!address || !*address)
         return;
-    source = json_put_object(to, "source");
-    json_put_text(source, "address", address);
+    writer_begin_object(w, "source");
+    writer_text(w, "address", address);
     if (is_address(address))
-        json_put_text(source, "ip", address);
+        writer_text(w, "ip", address);
+    writer_end_object(w);
 }
 
-static void put_session(struct json *to, const struct actor *a)
+static void put_session(struct writer *w, const struct actor *a)
 {
-    struct json *session;
-
     if (a->session == ACTOR_UNSET && !a->tty && !a->method)
         return;
-    session = json_put_object(to, "session");
+    writer_begin_object(w, "session");
     if (a->session != ACTOR_UNSET)
-        put_id(session, "id", a->session);
-    json_put_text(session, "tty", a->tty);
-    json_put_text(session, "method", a->method);
+        writer_id(w, "id", a->session);
+    writer_text(w, "tty", a->tty);
+    writer_text(w, "method", a->method);
+    writer_end_object(w);
 }
 
-static void put_proof(struct json *to, const struct actor *a)
+static void put_proof(struct writer *w, const struct actor *a)
 {
-    struct json *audit;
-
     if (!a->audit_id && !a->syscall)
         return;
-    audit = json_put_object(to, "audit");
-    json_put_text(audit, "id", a->audit_id);
-    json_put_text(audit, "syscall", a->syscall);
+    writer_begin_object(w, "audit");
+    writer_text(w, "id", a->audit_id);
+    writer_text(w, "syscall", a->syscall);
+    writer_end_object(w);
 }
 
-static void put_ancestors(struct render *r, struct json *to, const struct actor *a)
+static void put_ancestors(struct render *r, struct writer *w, const struct actor *a)
 {
-    struct json *list;
-
     if (!a->ancestors_count)
         return;
-    list = json_put_array(to, "ancestors");
+    writer_begin_array(w, "ancestors");
     for (size_t i = 0; i < a->ancestors_count; i++) {
         const struct program *p = &a->ancestors[i];
-        struct json *one = json_put_object(list, NULL);
 
-        json_put_int(one, "pid", p->pid);
-        if (p->name)
-            put_path(r, one, "name", p->name, strlen(p->name));
-        if (p->exe)
-            put_path(r, one, "executable", p->exe, strlen(p->exe));
+        writer_begin_object(w, NULL);
+        writer_int(w, "pid", p->pid);
+        put_optional(r, w, "name", p->name);
+        put_optional(r, w, "executable", p->exe);
+        writer_end_object(w);
     }
+    writer_end_array(w);
 }
 
 /* One of several: told in full as far as a person needs it to know who that was. */
-static void put_actor(struct render *r, struct json *list, const struct actor *a)
+static void put_actor(struct render *r, struct writer *w, const struct actor *a)
 {
-    struct json *one = json_put_object(list, NULL);
-
-    json_put_static(one, "attribution", grade_name(a->grade));
-    put_user(r, one, "user", a->login);
-    put_user(r, one, "effective", a->euid);
-    put_source(one, a->address);
-    put_session(one, a);
-    put_proof(one, a);
-    if (a->program.pid > 0)
-        put_program(r, json_put_object(one, "process"), &a->program);
+    writer_begin_object(w, NULL);
+    writer_plain(w, "attribution", grade_name(a->grade));
+    put_user(r, w, "user", a->login);
+    put_user(r, w, "effective", a->euid);
+    put_source(w, a->address);
+    put_session(w, a);
+    put_proof(w, a);
+    if (a->program.pid > 0) {
+        writer_begin_object(w, "process");
+        put_program(r, w, &a->program);
+        writer_end_object(w);
+    }
     if (a->ancestors_count) {
         actor_chain(a, SIZE_MAX, &r->scratch);
-        put_scratch(r, one, "chain");
+        put_scratch(r, w, "chain");
     }
+    writer_end_object(w);
 }
 
-static void put_actors(struct render *r)
+static void put_actors(struct render *r, struct writer *w)
 {
     const struct event *e = r->event;
-    struct json *list;
 
     if (e->actors_count < 2)
         return;
-    list = json_put_array(r->fimd, "actors");
+    writer_begin_array(w, "actors");
     for (size_t i = 0; i < e->actors_count; i++)
-        put_actor(r, list, e->actors[i]);
+        put_actor(r, w, e->actors[i]);
+    writer_end_array(w);
     if (e->actors_more)
-        json_put_bool(r->fimd, "actors_more", true);
+        writer_bool(w, "actors_more", true);
 }
 
 void render_actors(struct render *r)
@@ -232,11 +220,11 @@ void render_actors(struct render *r)
 
     if (!a)
         return;
-    put_process(r, a);
-    put_person(r, a);
-    put_source(r->root, a->address);
-    put_session(r->fimd, a);
-    put_proof(r->fimd, a);
-    put_ancestors(r, r->fimd, a);
-    put_actors(r);
+    put_process(r, &r->doc, a);
+    put_person(r, &r->doc, a);
+    put_source(&r->doc, a->address);
+    put_session(&r->fimd, a);
+    put_proof(&r->fimd, a);
+    put_ancestors(r, &r->fimd, a);
+    put_actors(r, &r->fimd);
 }

@@ -45,7 +45,7 @@ static void put_acl_entry(struct render *r, unsigned tag, unsigned bits, uint32_
     }
 }
 
-static void put_acl(struct render *r, struct json *to, const char *key, const uint8_t *value, size_t len)
+static void put_acl(struct render *r, struct writer *w, const char *key, const uint8_t *value, size_t len)
 {
     struct slice s = {.data = value, .len = len};
 
@@ -56,12 +56,12 @@ static void put_acl(struct render *r, struct json *to, const char *key, const ui
 
         put_acl_entry(r, both & 0xffff, both >> 16, slice_u32(&s));
     }
-    put_scratch(r, to, key);
+    put_scratch(r, w, key);
 }
 
 /* --- capabilities: u32 revision and flags, then pairs of u32 permitted, inheritable -------------------------- */
 
-static void put_caps(struct render *r, struct json *to, const uint8_t *value, size_t len)
+static void put_caps(struct render *r, struct writer *w, const uint8_t *value, size_t len)
 {
     struct slice s = {.data = value, .len = len};
     uint32_t magic = slice_u32(&s);
@@ -81,7 +81,7 @@ static void put_caps(struct render *r, struct json *to, const uint8_t *value, si
             buf_printf(&r->scratch, "%s%u", r->scratch.len ? "," : "", i);
     }
     buf_put_str(&r->scratch, magic & CAP_EFFECTIVE ? "=ep" : "=p");
-    put_scratch(r, to, "capabilities");
+    put_scratch(r, w, "capabilities");
 }
 
 /* --- all of them -------------------------------------------------------------------------------------------- */
@@ -95,7 +95,7 @@ static uint32_t kind_of(const char *name)
     return strcmp(name, "security.selinux") ? ATTR_XATTR : ATTR_SELINUX;
 }
 
-static void put_other(struct render *r, struct json *list, const char *name, const uint8_t *value, size_t len)
+static void put_other(struct render *r, struct writer *w, const char *name, const uint8_t *value, size_t len)
 {
     size_t shown = len < VALUE_MOST ? len : VALUE_MOST;
 
@@ -104,40 +104,66 @@ static void put_other(struct render *r, struct json *list, const char *name, con
     path_escape(&r->scratch, (const char *)value, shown);
     if (shown < len)
         buf_printf(&r->scratch, "… (%zu bytes)", len);
-    put_scratch(r, list, NULL);
+    put_scratch(r, w, NULL);
 }
 
-static void put_known(struct render *r, struct json *to, const char *name, const uint8_t *value, size_t len)
+static void put_known(struct render *r, struct writer *w, const char *name, const uint8_t *value, size_t len)
 {
     if (!strcmp(name, "system.posix_acl_access")) {
-        put_acl(r, to, "acl", value, len);
+        put_acl(r, w, "acl", value, len);
     } else if (!strcmp(name, "system.posix_acl_default")) {
-        put_acl(r, to, "acl_default", value, len);
+        put_acl(r, w, "acl_default", value, len);
     } else if (!strcmp(name, "security.capability")) {
-        put_caps(r, to, value, len);
+        put_caps(r, w, value, len);
     } else if (!strcmp(name, "security.selinux")) {
         path_escape(&r->scratch, (const char *)value, strnlen((const char *)value, len));
-        put_scratch(r, to, "selinux");
+        put_scratch(r, w, "selinux");
     }
 }
 
-void render_xattrs(struct render *r, struct json *to, const struct entry *e, uint32_t which)
+/* The next attribute; false at the end, or where the bytes make no sense. */
+static bool take(struct slice *s, const char **ret_name, const uint8_t **ret_value, size_t *ret_len)
+{
+    size_t name_len = strnlen((const char *)s->data, s->len);
+
+    if (!s->len)
+        return false;
+    *ret_name = (const char *)slice_take(s, name_len + 1);
+    *ret_len = slice_u32(s);
+    *ret_value = slice_take(s, *ret_len);
+    return !s->failed;
+}
+
+static void put_others(struct render *r, struct writer *w, const struct entry *e)
 {
     struct slice s = {.data = e->xattrs, .len = e->xattrs_len};
-    struct json *list = NULL;
-    size_t shown = 0;
+    const uint8_t *value;
+    const char *name;
+    size_t len, shown = 0;
 
-    while (s.len && !s.failed) {
-        size_t name_len = strnlen((const char *)s.data, s.len);
-        const char *name = (const char *)slice_take(&s, name_len + 1);
-        uint32_t len = slice_u32(&s);
-        const uint8_t *value = slice_take(&s, len);
-
-        if (!name || s.failed || !(kind_of(name) & which))
+    while (take(&s, &name, &value, &len)) {
+        if (kind_of(name) != ATTR_XATTR || shown == OTHERS_MOST)
             continue;
-        if (kind_of(name) != ATTR_XATTR)
-            put_known(r, to, name, value, len);
-        else if (shown++ < OTHERS_MOST)
-            put_other(r, list = list ? list : json_put_array(to, "xattrs"), name, value, len);
+        if (!shown++)
+            writer_begin_array(w, "xattrs");
+        put_other(r, w, name, value, len);
     }
+    if (shown)
+        writer_end_array(w);
+}
+
+void render_xattrs(struct render *r, struct writer *w, const struct entry *e, uint32_t which)
+{
+    struct slice s = {.data = e->xattrs, .len = e->xattrs_len};
+    const uint8_t *value;
+    const char *name;
+    size_t len;
+
+    if (!e->xattrs_len)
+        return;
+    while (take(&s, &name, &value, &len))
+        if (kind_of(name) & which & ~(uint32_t)ATTR_XATTR)
+            put_known(r, w, name, value, len);
+    if (which & ATTR_XATTR)
+        put_others(r, w, e);
 }
