@@ -1,6 +1,6 @@
 /* Memory that lives and dies as a whole.
  *
- * Owns a list of chunks; the newest has the room. What is larger than a chunk gets one of its own.
+ * Owns a list of chunks, each twice as large as the one before; the newest has the room.
  * Must not know what is stored in it. */
 #include "fimd/model/arena.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_SIZE = 16384 };
+enum { CHUNK_LEAST = 1024, CHUNK_MOST = 65536 };
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -26,8 +26,13 @@ void arena_fini(struct arena *a)
     }
 }
 
-static struct arena_chunk *chunk_new(size_t size)
+static struct arena_chunk *chunk_new(const struct arena_chunk *before, size_t least)
 {
+    size_t size = before ? before->size * 2 : CHUNK_LEAST;
+    if (size > CHUNK_MOST)
+        size = CHUNK_MOST;
+    if (size < least)
+        size = least;
     struct arena_chunk *c = calloc(1, sizeof(*c) + size);
     if (c)
         c->size = size;
@@ -41,7 +46,7 @@ void *arena_alloc(struct arena *a, size_t size)
         return NULL;
     size = (size + align - 1) / align * align;
     if (!a->chunks || a->chunks->size - a->chunks->used < size) {
-        struct arena_chunk *c = chunk_new(size > CHUNK_SIZE ? size : CHUNK_SIZE);
+        struct arena_chunk *c = chunk_new(a->chunks, size);
         if (!c)
             return NULL;
         c->next = a->chunks;

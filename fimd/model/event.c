@@ -133,7 +133,7 @@ int event_tag(struct event *e, const char *tag)
     return 0;
 }
 
-static char *text_format(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *text_format(const char *format, va_list args)
 {
     char *text = NULL;
     return vasprintf(&text, format, args) < 0 ? NULL : text;
