@@ -191,9 +191,27 @@ int lmdb_renew(struct MDB_txn *txn)
     return from_lmdb(mdb_txn_renew(txn));
 }
 
+/* LMDB calls a write that was cut short EIO. On a full disk that is how the first one ends; the next would say why,
+ * so ask for a little more room. */
+static int why_short(MDB_env *env)
+{
+    enum { ROOM = 65536 };
+    struct stat st;
+    int fd;
+
+    if (mdb_env_get_fd(env, &fd) || fstat(fd, &st))
+        return -EIO;
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, ROOM) && (errno == ENOSPC || errno == EDQUOT))
+        return -errno;
+    return -EIO;
+}
+
 int lmdb_commit(struct MDB_txn *txn)
 {
-    return from_lmdb(mdb_txn_commit(txn));
+    MDB_env *env = mdb_txn_env(txn);
+    int rc = mdb_txn_commit(txn);
+
+    return rc == EIO ? why_short(env) : from_lmdb(rc);
 }
 
 void lmdb_abort(struct MDB_txn *txn)
