@@ -6,6 +6,8 @@
  */
 #include "fimd/sink/accounts.h"
 
+#include "fimd/rt/clock.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <pthread.h>
@@ -13,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "fimd/rt/clock.h"
 
 enum {
     SLOTS = 256,            /* a power of two */
@@ -97,7 +97,7 @@ static bool recall(struct accounts *a, enum kind kind, uint32_t id, int64_t now,
     pthread_mutex_lock(&a->lock);
     fresh = slot->until > now && slot->id == id;
     if (fresh)
-        memcpy(name, slot->name, ACCOUNT_NAME_SIZE);
+        strcpy(name, slot->name);
     pthread_mutex_unlock(&a->lock);
     return fresh;
 }

@@ -5,11 +5,11 @@
  */
 #include "fimd/sink/bulk.h"
 
+#include "fimd/rt/json.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "fimd/rt/json.h"
 
 /* --- the request -------------------------------------------------------------------------------------------- */
 

@@ -1,10 +1,9 @@
 /* Owns: every use of libcap-ng. Keeps nothing. */
 #include "fimd/sink/caps.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <unistd.h>
-
-#include <cap-ng.h>
 
 static int give_up(void)
 {

@@ -6,6 +6,8 @@
  * process's memory, another namespace, the kernel's doors) kills the process, and its parent says so. */
 #include "fimd/sink/confine.h"
 
+#include "fimd/sink/caps.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -16,8 +18,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "fimd/sink/caps.h"
 
 static const char *const allowed[] = {
     /* bytes */

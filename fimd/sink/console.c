@@ -1,12 +1,12 @@
 /* The sink `console`: a line an event for people, on stdout. The smallest sink: what a class has to do is here. */
+#include "fimd/sink/line.h"
+#include "fimd/sink/sink_classes.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "fimd/sink/line.h"
-#include "fimd/sink/sink_classes.h"
 
 struct sink {
     struct accounts *accounts; /* the host's */

@@ -8,13 +8,14 @@
  * No key is ever put twice: Elasticsearch has hung on documents where one was. */
 #include "fimd/sink/document.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <string.h>
-
 #include "baseline/path.h"
 #include "fimd/sink/document_parts.h"
 #include "fimd/sink/text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
 
 enum { FIRST_GUESS = 2048 }; /* bytes: a change by a known person fits */
 
@@ -71,7 +72,7 @@ static void note_user(struct render *r, const char *name)
         if (!strcmp(r->users[i], name))
             return;
     if (r->users_count < RELATED_USERS_MAX)
-        memcpy(r->users[r->users_count++], name, ACCOUNT_NAME_SIZE);
+        strcpy(r->users[r->users_count++], name);
 }
 
 void put_account(struct render *r, struct writer *w, uint32_t uid)
@@ -367,9 +368,13 @@ static void render_all(struct render *r)
 
 int document_render(const struct document_host *h, const struct event *e, enum action_vocab vocab, struct buf *to)
 {
-    struct render r = {.host = h, .event = e, .vocab = vocab};
+    struct render r;
     size_t start = to->len;
 
+    memset(&r, 0, offsetof(struct render, users)); /* the names are filled as they are met */
+    r.host = h;
+    r.event = e;
+    r.vocab = vocab;
     r.doc.to = to;
     r.fimd.to = &r.fimd_text;
     r.previous.to = &r.previous_text;

@@ -1,13 +1,13 @@
 /* file.*: what is there now, or what was there before it was deleted; and fimd.previous.*: what a change took away. */
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
 #include "baseline/attr.h"
 #include "baseline/path.h"
 #include "fimd/sink/document_parts.h"
 #include "fimd/sink/text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 /* --- the name ----------------------------------------------------------------------------------------------- */
 

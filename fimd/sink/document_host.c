@@ -3,6 +3,12 @@
  *
  *   uname, /etc/machine-id, /etc/os-release, getifaddrs ─► host, agent, ecs, service, data_stream, labels
  */
+#include "fimd/rt/json.h"
+#include "fimd/sink/document_parts.h"
+#include "fimd/sink/index.h"
+#include "fimd/sink/os_release.h"
+#include "fimd/sink/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -14,12 +20,6 @@
 #include <sys/random.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include "fimd/rt/json.h"
-#include "fimd/sink/document_parts.h"
-#include "fimd/sink/index.h"
-#include "fimd/sink/os_release.h"
-#include "fimd/sink/text.h"
 
 enum { UUID_BYTES = 16, SMALL_FILE = 4096, MACHINE_ID_LEN = 32, ADDRESSES_MOST = 64 };
 

@@ -1,8 +1,8 @@
 /* The sentence of a document: "/etc/sudoers updated by alice (as root) with vim". */
-#include <string.h>
-
 #include "baseline/path.h"
 #include "fimd/sink/document_parts.h"
+
+#include <string.h>
 
 static void put_name(struct buf *to, const char *path)
 {

@@ -1,9 +1,9 @@
 /* Who did it: process.*, user.*, source.*, and what ECS has no place for: fimd.session, fimd.ancestors,
  * fimd.actors. The last writer is process and user; where several wrote, fimd.actors has them all. */
-#include <string.h>
-
 #include "fimd/sink/document_parts.h"
 #include "fimd/sink/text.h"
+
+#include <string.h>
 
 /* Unique among hosts and reboots, and the same wherever the process is named: host, pid, start. 18 bytes, so
  * that the base64 needs no padding. */

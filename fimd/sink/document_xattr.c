@@ -1,13 +1,13 @@
 /* Extended attributes for readers: an ACL as getfacl's short form, capabilities by name, SELinux's context, and
  * any other as NAME=VALUE. The values are bytes that users of the host may choose: nothing is assumed of them. */
-#include <stdio.h>
-#include <string.h>
-
 #include "baseline/attr.h"
 #include "baseline/path.h"
 #include "fimd/sink/caps.h"
 #include "fimd/sink/document_parts.h"
 #include "fimd/sink/text.h"
+
+#include <stdio.h>
+#include <string.h>
 
 enum {
     VALUE_MOST = 256, /* bytes of another attribute's value that are shown */

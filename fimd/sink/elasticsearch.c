@@ -6,17 +6,17 @@
  *                                                      └─ the rest  ─► -errno: the whole batch again, later
  *
  * Secrets are read here, and read again when the server says that it does not like them. */
-#include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fimd/rt/clock.h"
 #include "fimd/sink/index.h"
 #include "fimd/sink/secrets.h"
 #include "fimd/sink/sender_process.h"
 #include "fimd/sink/sink_classes.h"
 #include "fimd/sink/suspicion.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     RETRY_AFTER_MOST_S = 60,  /* a server's Retry-After is heeded up to here */

@@ -1,12 +1,12 @@
 /* The sink `file`: one JSON document a line. The file itself is its cursor: its last line's sequence is where to
  * go on, so that nothing is missing or there twice after a crash. */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "fimd/rt/json.h"
 #include "fimd/sink/logfile.h"
 #include "fimd/sink/sink_classes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct sink {
     const struct output_settings *settings;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-
 #include <zlib.h>
 
 enum {

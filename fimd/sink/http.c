@@ -5,15 +5,14 @@
  */
 #include "fimd/sink/http.h"
 
+#include "fimd/sink/gzip.h"
+
+#include <curl/curl.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <curl/curl.h>
-
-#include "fimd/sink/gzip.h"
 
 enum {
     REPLY_MOST = 64 << 20,    /* a batch's reply is some 40 bytes a document, errors some hundred */

@@ -1,12 +1,12 @@
 /* Index names: dated or not, data stream or not. */
 #include "fimd/sink/index.h"
 
+#include "fimd/sink/text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#include "fimd/sink/text.h"
 
 bool index_is_dated(const char *pattern)
 {

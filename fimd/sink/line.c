@@ -6,12 +6,12 @@
  * Whatever comes from the host (names, paths, addresses) is escaped: a terminal obeys what it is shown. */
 #include "fimd/sink/line.h"
 
-#include <string.h>
-#include <time.h>
-
 #include "baseline/attr.h"
 #include "baseline/path.h"
 #include "fimd/rt/clock.h"
+
+#include <string.h>
+#include <time.h>
 
 struct line {
     struct accounts *accounts;

@@ -1,15 +1,15 @@
 /* Owns: reading secrets from files. Nothing of them is ever logged, and their memory is overwritten. */
 #include "fimd/sink/secrets.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "baseline/digest.h"
 #include "baseline/store.h"
 #include "fimd/rt/clock.h"
 #include "fimd/sink/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { SECRET_MOST = 1 << 20, CHUNK = 4096 };
 

@@ -6,16 +6,16 @@
  */
 #include "fimd/sink/sender.h"
 
+#include "fimd/sink/confine.h"
+#include "fimd/sink/http.h"
+#include "fimd/sink/probe.h"
+#include "fimd/sink/sender_frame.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "fimd/sink/confine.h"
-#include "fimd/sink/http.h"
-#include "fimd/sink/probe.h"
-#include "fimd/sink/sender_frame.h"
 
 struct sender {
     int fd;

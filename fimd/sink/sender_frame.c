@@ -1,10 +1,10 @@
 /* Frames between the daemon and its network process: made and taken apart here and nowhere else. */
 #include "fimd/sink/sender_frame.h"
 
+#include "baseline/path.h"
+
 #include <errno.h>
 #include <string.h>
-
-#include "baseline/path.h"
 
 enum {
     ITEM_MOST = 1 + 10 + 10 + BULK_REASON_SIZE,          /* verdict, status, length and bytes of the reason */

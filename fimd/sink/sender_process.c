@@ -5,6 +5,10 @@
  * the network. */
 #include "fimd/sink/sender_process.h"
 
+#include "fimd/rt/clock.h"
+#include "fimd/sink/sender.h"
+#include "fimd/sink/sender_frame.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -18,10 +22,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "fimd/rt/clock.h"
-#include "fimd/sink/sender.h"
-#include "fimd/sink/sender_frame.h"
 
 enum { EXEC_FAILED = 127, UNPRIVILEGED = 65534, NAME_BUFFER = 4096 };
 

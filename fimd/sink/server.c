@@ -1,11 +1,11 @@
 /* Distribution and version of a server. */
 #include "fimd/sink/server.h"
 
+#include "fimd/rt/json.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "fimd/rt/json.h"
 
 static int take_version(const char *version, bool opensearch, struct server *ret)
 {

@@ -2,6 +2,13 @@
  * the lines that it says. What comes back is text for a person, made harmless. */
 #include "fimd/sink/setup.h"
 
+#include "baseline/path.h"
+#include "fimd/sink/confine.h"
+#include "fimd/sink/index.h"
+#include "fimd/sink/secrets.h"
+#include "fimd/sink/sender_process.h"
+#include "fimd/sink/setup_steps.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,13 +16,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "baseline/path.h"
-#include "fimd/sink/confine.h"
-#include "fimd/sink/index.h"
-#include "fimd/sink/secrets.h"
-#include "fimd/sink/sender_process.h"
-#include "fimd/sink/setup_steps.h"
 
 /* A message on the pair: one byte that says what it is, then text. A sequenced socket keeps them apart. */
 enum { SAYS_LINE = 'L', SAYS_FAULT = 'F', SAYS_DONE = 'D', MESSAGE_SIZE = 2048 };

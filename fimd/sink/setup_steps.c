@@ -6,16 +6,16 @@
  * pipeline are fimd's own and are brought up to date. */
 #include "fimd/sink/setup_steps.h"
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "fimd/rt/clock.h"
 #include "fimd/rt/json.h"
 #include "fimd/sink/index.h"
 #include "fimd/sink/probe.h"
 #include "fimd/sink/setup_bodies.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 enum { LINE_SIZE = 1024, PATH_SIZE = 512, OLDEST_MAJOR = 7, OLDEST_MINOR = 9, OLDEST_OPENSEARCH = 1 };
 

@@ -1,11 +1,11 @@
 /* Small texts. Owns no memory; asks neither clock nor locale: a document is the same wherever it is made. */
 #include "fimd/sink/text.h"
 
+#include "fimd/rt/clock.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
-
-#include "fimd/rt/clock.h"
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

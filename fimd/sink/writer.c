@@ -1,24 +1,43 @@
 /* JSON text, piece by piece. Owns nothing. */
 #include "fimd/sink/writer.h"
 
-#include <string.h>
-
 #include "baseline/path.h"
+
+#include <string.h>
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 enum { DIGITS_MOST = 24, CHARACTER_MOST = 4 };
 
+/* Room for n bytes at the end, taken; NULL out of memory. Short pieces are most of a document: one look at the
+ * room each is enough. */
+static uint8_t *take(struct buf *to, size_t n)
+{
+    uint8_t *at;
+
+    if (!buf_reserve(to, n))
+        return NULL;
+    at = to->data + to->len;
+    to->len += n;
+    return at;
+}
+
 static void put_key(struct writer *w, const char *key)
 {
-    if (w->comma)
-        buf_put_u8(w->to, ',');
+    size_t len = key ? strlen(key) : 0, comma = w->comma;
+    uint8_t *at = take(w->to, comma + (key ? len + 3 : 0));
+
     w->comma = true;
+    if (!at)
+        return;
+    if (comma)
+        *at++ = ',';
     if (!key)
         return;
-    buf_put_u8(w->to, '"');
-    buf_put_str(w->to, key);
-    buf_put(w->to, "\":", 2);
+    *at++ = '"';
+    memcpy(at, key, len);
+    at[len] = '"';
+    at[len + 1] = ':';
 }
 
 static void begin(struct writer *w, const char *key, char bracket)
@@ -112,6 +131,7 @@ static size_t put_special(struct buf *to, const uint8_t *bytes, size_t len)
 
 static void put_quoted(struct buf *to, const uint8_t *bytes, size_t len)
 {
+    buf_reserve(to, len + 2);
     buf_put_u8(to, '"');
     while (len) {
         size_t n = plain_run(bytes, len);
@@ -140,10 +160,16 @@ void writer_text(struct writer *w, const char *key, const char *text)
 
 void writer_plain(struct writer *w, const char *key, const char *text)
 {
+    size_t len = strlen(text);
+    uint8_t *at;
+
     put_key(w, key);
-    buf_put_u8(w->to, '"');
-    buf_put_str(w->to, text);
-    buf_put_u8(w->to, '"');
+    at = take(w->to, len + 2);
+    if (!at)
+        return;
+    at[0] = '"';
+    memcpy(at + 1, text, len);
+    at[len + 1] = '"';
 }
 
 void writer_foreign_key(struct writer *w, const char *key)
