@@ -194,17 +194,17 @@ static bool in_parts(const struct watch *w, const struct volume *v)
 static void settle(struct watch *w, const struct intake_event *in)
 {
     int why = 0;
-    uint32_t parent = dircache_find(&w->dirs, in->volume, in->e.dir);
     uint32_t node = resolve_again(w, in->volume, in->e.target, &why);
+    uint32_t parent = dircache_find(&w->dirs, in->volume, in->e.dir);
+    const struct name_view *name = &in->e.name;
     if (node == DIR_NONE) {
-        parent = dircache_find(&w->dirs, in->volume, in->e.dir);
-        if (why == -ESTALE && parent != DIR_NONE && in->e.name.text)
-            (void)dircache_put(&w->dirs, in->volume, in->e.target, parent, in->e.name.text, in->e.name.len, &node);
+        if (why == -ESTALE && parent != DIR_NONE && name->text)
+            (void)dircache_put(&w->dirs, in->volume, in->e.target, parent, name->text, name->len, &node);
         return;
     }
     const struct dirnode *n = &w->dirs.nodes[node];
-    bool as_told = in->e.name.text && n->parent == parent && n->name_len == in->e.name.len &&
-                   memcmp(dircache_name(&w->dirs, node), in->e.name.text, n->name_len) == 0;
+    bool as_told = name->text && n->parent == parent && n->name_len == name->len &&
+                   memcmp(dircache_name(&w->dirs, node), name->text, name->len) == 0;
     if (!as_told && !in->own)
         report_rescan(w, node, in->e.pid);
 }

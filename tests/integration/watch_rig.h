@@ -33,7 +33,7 @@ struct rig_seen { /* all events of one (path, old path), united */
 
 struct rig {
     char base[64];  /* the temporary directory */
-    char root[128]; /* the file system under test */
+    char root[256]; /* the file system under test */
     struct watch *watch;
     pthread_mutex_t lock;
     struct rig_seen seen[RIG_SEEN_MOST];
