@@ -16,6 +16,8 @@
 #include "fimd/audit/netlink.h"
 #include "fimd/model/policy.h"
 
+static struct host *current; /* of the running test; its process is its own */
+
 int64_t host_now(void)
 {
     struct timespec t;
@@ -37,6 +39,7 @@ bool host_init(struct host *h)
     snprintf(h->key, sizeof(h->key), "unit%d", (int)getpid());
     snprintf(h->dir, sizeof(h->dir), "/tmp/fimd-audit-XXXXXX");
     cr_assert(mkdtemp(h->dir));
+    current = h;
     return true;
 }
 
@@ -82,12 +85,21 @@ void host_open(struct host *h, enum rules_wanted rules)
 
 void host_fini(struct host *h)
 {
-    char command[128];
+    char command[512];
+    current = NULL;
     audit_close(h->audit);
     policy_unref(h->policy);
-    snprintf(command, sizeof(command), "rm -rf %s", h->dir);
+    snprintf(command, sizeof(command), "umount -ql %s/mnt %s/m %s 2>/dev/null; rm -rf --one-file-system %s", h->dir, h->dir, h->dir,
+             h->dir);
     (void)!system(command);
     close(h->lock);
+}
+
+void host_put_back(void)
+{
+    if (current) {
+        host_fini(current);
+    }
 }
 
 static int as_person(int (*act)(void *), void *arg)

@@ -21,11 +21,13 @@ struct host {
     pid_t last_pid;
 };
 
-/* False: no root, or no audit here (the test is skipped). */
+/* False: no root, or no audit here (the test is skipped). h must outlive the test's function (static): when a test
+ * fails in its middle, host_put_back, as its suite's fini, ends it. */
 bool host_init(struct host *h);
 void host_open(struct host *h, enum rules_wanted rules); /* audit_open on h->policy, with keys of our own */
 void host_watch(struct host *h, const char *path);       /* a policy of one rule of high severity */
 void host_fini(struct host *h);
+void host_put_back(void);
 /* Runs act(arg) in a child that has logged in as PERSON; its pid, once it is over. It must return 0. */
 pid_t host_act(int (*act)(void *arg), void *arg);
 /* audit_find until it is no longer -EAGAIN. */

@@ -53,9 +53,11 @@ static unsigned count_proven(struct host *h, pid_t pid)
     return proven;
 }
 
+TestSuite(storm, .fini = host_put_back);
+
 Test(storm, every_file_of_a_storm_is_proven)
 {
-    struct host h;
+    static struct host h;
     struct audit_status status;
     if (!host_init(&h)) {
         cr_skip_test("needs root and audit");
