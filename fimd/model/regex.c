@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <pcre2.h>
 
@@ -18,6 +19,7 @@ enum { MATCH_LIMIT = 100000 };
 struct regex {
     pcre2_code *code;
     pcre2_match_context *limits;
+    bool grows;
 };
 
 void regex_free(struct regex *r)
@@ -34,6 +36,20 @@ static int compile_fault(int code, size_t offset, struct fault *why)
     PCRE2_UCHAR text[200];
     pcre2_get_error_message(code, text, sizeof(text));
     return fault_set(why, EINVAL, "%s at character %zu", (const char *)text, offset + 1);
+}
+
+/* What looks at the end, or ahead, or never gives back, may be found in a text and not in a longer one. */
+static bool looks_ahead(const char *pattern, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = pattern[i], next = i + 1 < len ? pattern[i + 1] : '\0';
+        if (c == '$' || (c == '(' && (next == '?' || next == '*')) || (strchr("+*?}", c) && next == '+'))
+            return true;
+        if (c == '\\' && (!next || strchr("bBzZGKXR", next)))
+            return true;
+        i += c == '\\';
+    }
+    return false;
 }
 
 int regex_new(const char *pattern, size_t len, struct regex **ret, struct fault *why)
@@ -56,10 +72,16 @@ int regex_new(const char *pattern, size_t len, struct regex **ret, struct fault 
         return fault_set(why, ENOMEM, "out of memory");
     }
     pcre2_set_match_limit(r->limits, MATCH_LIMIT);
+    r->grows = !looks_ahead(pattern, len);
     /* Without a JIT (another processor, a kernel that forbids such memory) the interpreter does the same. */
     (void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
     *ret = r;
     return 0;
+}
+
+bool regex_grows(const struct regex *r)
+{
+    return r->grows;
 }
 
 /* PCRE2 wants its match block from an allocator: it gets the caller's stack, and the heap only when the

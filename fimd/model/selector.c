@@ -143,12 +143,14 @@ static enum selected expression_test(const struct regex *r, const char *below, s
 {
     const char *rest = below, *name;
     size_t left = below_len, len;
-    while ((name = path_next(&rest, &left, &len))) {
-        int found = regex_find(r, below, (size_t)(name + len - below));
-        if (found)
-            return found > 0 ? SELECTED : SELECTED_UNSURE;
-    }
-    return SELECTED_LATER;
+    int found = 0;
+    if (!below_len)
+        return SELECTED_LATER;
+    if (regex_grows(r))
+        found = regex_find(r, below, below_len);
+    while (!regex_grows(r) && !found && (name = path_next(&rest, &left, &len)))
+        found = regex_find(r, below, (size_t)(name + len - below));
+    return found > 0 ? SELECTED : found < 0 ? SELECTED_UNSURE : SELECTED_LATER;
 }
 
 static enum selected stronger(enum selected a, enum selected b)

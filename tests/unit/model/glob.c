@@ -131,3 +131,20 @@ Test(regex, finds_bytes_and_gives_up_in_time)
     cr_expect_eq(regex_new("(*UTF)a", 7, &r, &why), -EINVAL);
     cr_expect_null(r);
 }
+
+Test(regex, what_looks_at_the_end_is_tried_on_every_beginning)
+{
+    static const struct {
+        const char *pattern;
+        bool grows;
+    } rows[] = {
+        {"\\.git\\/", true}, {"^a+[0-9]*", true}, {"a\\$", true},   {"a$", false},     {"a\\z", false},
+        {"a\\b", false},     {"a(?!b)", false},   {"a++b", false},  {"(*COMMIT)a", false}, {"\\\\b", true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct regex *r = NULL;
+        cr_assert_eq(regex_new(rows[i].pattern, strlen(rows[i].pattern), &r, NULL), 0);
+        cr_expect_eq(regex_grows(r), rows[i].grows, "%s", rows[i].pattern);
+        regex_free(r);
+    }
+}
