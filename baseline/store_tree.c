@@ -15,7 +15,8 @@ void store_key_make(struct store_key *key, uint64_t dir, const char *name, size_
 {
     for (int i = 0; i < 8; i++)
         key->bytes[i] = (uint8_t)(dir >> (56 - 8 * i));
-    memcpy(key->bytes + 8, name, len);
+    if (len) /* the first child of a directory: no name */
+        memcpy(key->bytes + 8, name, len);
     key->len = 8 + len;
 }
 
