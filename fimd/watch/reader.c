@@ -83,10 +83,10 @@ static void deliver(struct reader *r)
 
 /* --- laps ----------------------------------------------------------------------------------------------------- */
 
-static void lap_begin(struct reader *r, bool count)
+static void lap_begin(struct reader *r, bool count, uint64_t sync)
 {
     struct watch *w = r->w;
-    r->lap = (struct lap){ .running = true, .counted = count, .began = clock_mono(), .sync = w->sync_asked };
+    r->lap = (struct lap){ .running = true, .counted = count, .began = clock_mono(), .sync = sync };
     for (unsigned i = 0; i < GROUPS_MOST; i++) {
         r->lap.done[i] = w->groups[i].fd < 0;
         r->lap.left[i] = SIZE_MAX;
@@ -177,23 +177,18 @@ static size_t read_all_once(struct reader *r)
     return events;
 }
 
-static void round_of_reads(struct reader *r)
+/* --- mounts --------------------------------------------------------------------------------------------------- */
+
+static short mount_poll(const struct watch *w)
 {
-    struct watch *w = r->w;
-    bool asked = w->sync_asked > w->sync_done && w->sync_asked > r->lap.sync;
-    bool is_long = r->lap.running && !r->lap.counted && clock_mono() - r->lap.began > LAP_LONG;
-    if (!r->lap.running || asked || is_long)
-        lap_begin(r, is_long || (asked && r->flood));
-    size_t events = read_all_once(r);
-    if (events)
-        sense(r, events);
-    else
-        r->flood = false;
-    if (lap_done(r))
-        lap_end(r);
+    return w->features & WATCH_FEATURE_MNT ? POLLIN : POLLPRI; /* mountinfo is always readable: a change is POLLPRI */
 }
 
-/* --- mounts --------------------------------------------------------------------------------------------------- */
+static bool mounts_ready(const struct watch *w)
+{
+    struct pollfd fd = { .fd = w->mount_watch, .events = mount_poll(w) };
+    return poll(&fd, 1, 0) > 0 && fd.revents & fd.events;
+}
 
 /* Who did it is in the events of FAN_REPORT_MNT; of several the last. */
 static pid_t drain_mount_group(const struct watch *w)
@@ -217,6 +212,27 @@ static void mounts_changed(struct reader *r)
     deliver(r);
 }
 
+/* --- rounds --------------------------------------------------------------------------------------------------- */
+
+static void round_of_reads(struct reader *r)
+{
+    struct watch *w = r->w;
+    uint64_t sync = w->sync_asked; /* what is looked at from here on was done after these calls began, or before */
+    bool asked = sync > w->sync_done && sync > r->lap.sync;
+    bool is_long = r->lap.running && !r->lap.counted && clock_mono() - r->lap.began > LAP_LONG;
+    if (asked && mounts_ready(w))
+        mounts_changed(r); /* poll may have looked before the call was made */
+    if (!r->lap.running || asked || is_long)
+        lap_begin(r, is_long || (asked && r->flood), sync);
+    size_t events = read_all_once(r);
+    if (events)
+        sense(r, events);
+    else
+        r->flood = false;
+    if (lap_done(r))
+        lap_end(r);
+}
+
 /* --- waiting -------------------------------------------------------------------------------------------------- */
 
 static int timeout_of(const struct reader *r)
@@ -226,11 +242,6 @@ static int timeout_of(const struct reader *r)
     if (r->w->join.count)
         return HALF_MS;
     return r->rescans_wait ? DUE_MS : -1;
-}
-
-static short mount_poll(const struct watch *w)
-{
-    return w->features & WATCH_FEATURE_MNT ? POLLIN : POLLPRI; /* mountinfo is always readable: a change is POLLPRI */
 }
 
 /* True: the mounts changed. */

@@ -29,6 +29,7 @@ struct rig_seen { /* all events of one (path, old path), united */
     uint64_t inode;
     unsigned count;
     pid_t pid;
+    unsigned next; /* of the same hash, as in first */
 };
 
 struct rig {
@@ -38,6 +39,7 @@ struct rig {
     pthread_mutex_t lock;
     struct rig_seen seen[RIG_SEEN_MOST];
     unsigned seen_count;
+    unsigned first[RIG_SEEN_MOST]; /* by hash of the path: one more than the place in seen, 0 none */
     unsigned long events, batches, taken, dropped, received;
     unsigned overflows;
     char notices[4096];
@@ -86,8 +88,12 @@ static void rig_see(struct rig *r, const struct watch_event *e)
         r->overflows++;
         return;
     }
-    for (unsigned i = 0; i < r->seen_count; i++) {
-        struct rig_seen *s = &r->seen[i];
+    unsigned hash = 5381;
+    for (const char *p = e->path; *p; p++)
+        hash = hash * 33 + (unsigned char)*p;
+    unsigned *first = &r->first[hash % RIG_SEEN_MOST];
+    for (unsigned i = *first; i; i = r->seen[i - 1].next) {
+        struct rig_seen *s = &r->seen[i - 1];
         if (strcmp(s->path, e->path) == 0 && strcmp(s->old_path, e->old_path) == 0 &&
             ((s->ops ^ e->ops) & WATCH_RENAME) == 0) {
             s->ops |= e->ops;
@@ -105,6 +111,8 @@ static void rig_see(struct rig *r, const struct watch_event *e)
     s->inode = e->inode;
     s->pid = e->pid;
     s->count = 1;
+    s->next = *first;
+    *first = r->seen_count;
 }
 
 static void rig_batch(void *ctx, const struct watch_event *events, size_t count)
@@ -215,6 +223,7 @@ static __attribute__((unused)) void rig_forget(struct rig *r)
     rig_sync(r);
     pthread_mutex_lock(&r->lock);
     r->seen_count = 0;
+    memset(r->first, 0, sizeof(r->first));
     r->overflows = 0;
     pthread_mutex_unlock(&r->lock);
 }
