@@ -48,6 +48,15 @@ int logins_confirm(struct logins *l, int64_t now, uint32_t user, uint32_t sessio
     return span_insert(l, l->count, (struct login_span){from, from, user, session, false, false});
 }
 
+bool logins_session(const struct logins *l, uint32_t user, uint32_t *ret_session)
+{
+    const struct login_span *last = l->count ? &l->spans[l->count - 1] : NULL;
+    if (!last || last->user != user)
+        return false;
+    *ret_session = last->session;
+    return true;
+}
+
 /* Sessions are numbered upwards over the whole host, so they order what clocks cannot: a LOGIN goes behind every
  * older session and every "nobody", and before each newer session. */
 static unsigned place(const struct logins *l, uint32_t session)

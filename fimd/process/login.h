@@ -28,6 +28,8 @@ void logins_fini(struct logins *l);
 
 /* /proc said so at `now`. 0 or -ENOMEM. */
 int logins_confirm(struct logins *l, int64_t now, uint32_t user, uint32_t session);
+/* The session in which `user` was last seen here: false when not at all. */
+bool logins_session(const struct logins *l, uint32_t user, uint32_t *ret_session);
 /* The process has set it, at `from` at the earliest. 0 or -ENOMEM. */
 int logins_set(struct logins *l, int64_t from, uint32_t user, uint32_t session, bool doubtful);
 

@@ -158,39 +158,63 @@ static bool program_due(const struct process *n)
     return n->state && n->state->image && !n->state->image->read;
 }
 
-/* Locked. The living process's login and directory as of now; what they were in doubt of. */
-static void live_check(struct processes *p, struct process *n, int64_t now)
+/* Locked. Where messages were lost, or there are none, only the start tells one owner of the pid from the next. */
+static bool is_same(struct processes *p, struct process *n, int64_t now)
 {
-    int64_t start;
-    uint32_t login, session;
+    int64_t start = 0;
     char tty[PROCFS_TTY_SIZE];
-    int dir = procfs_open(n->pid);
-    if (dir < 0) {
-        drain(p);
-        tree_end(&p->tree, n, now);
+    if (p->connector && !n->doubt)
+        return true;
+    int dir = procfs_open(n->pid), r = dir;
+    if (dir >= 0) {
+        r = procfs_read_start(dir, &start, tty);
+        close(dir);
+    }
+    if (!r && tree_same_start(n, start))
+        return true;
+    tree_end(&p->tree, n, now);
+    return false;
+}
+
+/* A session is only read when its user is new here: one file less to open. */
+static int login_read(const struct process *n, uint32_t *ret_login, uint32_t *ret_session)
+{
+    int r = procfs_peek_login(n->pid, ret_login);
+    *ret_session = ACTOR_UNSET;
+    if (r || *ret_login == ACTOR_UNSET || logins_session(&n->logins, *ret_login, ret_session))
+        return r;
+    return procfs_peek_session(n->pid, ret_session);
+}
+
+static void cwd_set(struct process *n, char *cwd, int64_t now)
+{
+    if (!cwd || (n->cwd && !strcmp(cwd, n->cwd))) {
+        free(cwd);
         return;
     }
-    /* Where messages were lost, or there are none, only the start tells one owner of the pid from the next. */
-    bool doubt = n->doubt || !p->connector;
-    bool good = !doubt || !procfs_read_start(dir, &start, tty);
-    if (good && doubt && !tree_same_start(n, start)) {
-        tree_end(&p->tree, n, now);
-        good = false;
-    }
-    good = good && !procfs_read_login(dir, &login, &session);
-    char *cwd = good ? procfs_read_cwd(dir) : NULL;
-    close(dir);
+    free(n->cwd);
+    n->cwd = cwd;
+    n->cwd_at = now;
+}
+
+/* Locked. The living process's login (and directory) as of now. What was read is its own when it is still the
+ * newest with its pid after the socket was drained once more: a later owner's FORK comes before it runs. */
+static void live_check(struct processes *p, struct process *n, int64_t now, bool with_cwd)
+{
+    uint32_t login, session;
+    if (!is_same(p, n, now))
+        return;
+    int r = login_read(n, &login, &session);
+    char *cwd = r || !with_cwd ? NULL : procfs_peek_cwd(n->pid);
     drain(p);
-    if (good && tree_newest(&p->tree, n->pid) == n && !logins_confirm(&n->logins, now, login, session)) {
-        n->checked = now;
-        if (cwd && (!n->cwd || strcmp(cwd, n->cwd) != 0)) {
-            free(n->cwd);
-            n->cwd = cwd;
-            n->cwd_at = now;
-            return;
-        }
+    if (r == -ENOENT || r == -ESRCH)
+        tree_end(&p->tree, n, now); /* should its EXIT be late, or lost */
+    if (r || tree_newest(&p->tree, n->pid) != n || logins_confirm(&n->logins, now, login, session)) {
+        free(cwd);
+        return;
     }
-    free(cwd);
+    n->checked = now;
+    cwd_set(n, cwd, now);
 }
 
 /* Locked: its program is wanted now, and the thread has not come to it yet. */
@@ -224,6 +248,28 @@ static void look_up(struct processes *p, pid_t pid)
     drain(p);
     while (count--) /* from the top, so that each finds its parent */
         tree_found(&p->tree, &chain[count], now, NULL);
+}
+
+/* How many programs were read. */
+static unsigned programs_read(struct processes *p)
+{
+    unsigned count = 0;
+    pthread_mutex_lock(&p->lock);
+    p->queue_told = false;
+    for (struct process *n; (n = tree_queue_pop(&p->tree)); count++) {
+        struct reading r;
+        reading_begin(n, &r);
+        if (r.ghost || program_due(n)) {
+            pthread_mutex_unlock(&p->lock);
+            reading_do(n->pid, &r);
+            pthread_mutex_lock(&p->lock);
+            drain(p);
+        }
+        reading_end(p, &r);
+        process_unreference(n);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return count;
 }
 
 /* ---- all processes ---- */
@@ -269,8 +315,8 @@ static void parents_join(struct processes *p, const struct facts_list *all)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Unlocked. 0 or -errno: then what was in doubt stays so. */
-static int all_read(struct processes *p)
+/* Unlocked. 0 or -errno: then what was in doubt stays so. By the thread: what is exec'ed meanwhile does not wait. */
+static int all_read(struct processes *p, bool by_thread)
 {
     struct facts_list all = {0};
     int64_t begin = clock_mono();
@@ -281,6 +327,8 @@ static int all_read(struct processes *p)
     for (struct dirent *e; !r && (e = readdir(proc));) {
         if (e->d_name[0] >= '1' && e->d_name[0] <= '9')
             r = one_read(p, (pid_t)strtol(e->d_name, NULL, 10), &all);
+        if (by_thread)
+            programs_read(p);
     }
     closedir(proc);
     parents_join(p, &all);
@@ -303,28 +351,6 @@ static void nap(struct processes *p, int64_t ns, bool socket)
     struct timespec wait = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
     if (ppoll(ready, socket ? 2 : 1, &wait, NULL) > 0 && ready[0].revents)
         wake_clear(p->wake);
-}
-
-/* How many programs were read. */
-static unsigned programs_read(struct processes *p)
-{
-    unsigned count = 0;
-    pthread_mutex_lock(&p->lock);
-    p->queue_told = false;
-    for (struct process *n; (n = tree_queue_pop(&p->tree)); count++) {
-        struct reading r;
-        reading_begin(n, &r);
-        if (r.ghost || program_due(n)) {
-            pthread_mutex_unlock(&p->lock);
-            reading_do(n->pid, &r);
-            pthread_mutex_lock(&p->lock);
-            drain(p);
-        }
-        reading_end(p, &r);
-        process_unreference(n);
-    }
-    pthread_mutex_unlock(&p->lock);
-    return count;
 }
 
 static bool rescan_wanted(struct processes *p, int64_t last, int64_t now)
@@ -373,7 +399,7 @@ static void *thread_main(void *ctx)
             nap(p, NAP_NS, false);
         if (rescan_wanted(p, last_scan, now)) {
             last_scan = now;
-            if (all_read(p))
+            if (all_read(p, true))
                 rescan_again(p);
         }
     }
@@ -402,7 +428,7 @@ static int begin(struct processes *p, bool connector, struct fault *why)
     p->wake = wake_open();
     if (p->wake < 0)
         return fault_set(why, -p->wake, "process tree: eventfd: %s", strerror(-p->wake));
-    r = all_read(p);
+    r = all_read(p, false);
     if (r)
         return fault_set(why, -r, "/proc: %s; the process tree is read from there at the start", strerror(-r));
     r = thread_start(p);
@@ -477,7 +503,7 @@ static struct process *take_asked(struct processes *p, pid_t pid, int64_t now)
         look_up(p, pid);
         n = tree_meant(&p->tree, pid, now, &lost);
     } else if (ask_again(n, now)) {
-        live_check(p, n, now);
+        live_check(p, n, now, true);
         n = tree_meant(&p->tree, pid, now, &lost);
     }
     if (lost) {
@@ -543,7 +569,7 @@ int process_actor(struct processes *p, struct process *process, int64_t at, int6
     if (now - p->drained >= DRAIN_NS || at > p->drained)
         drain(p);
     if (!process->ended && !process->ghost && !who_is_fresh(process, at))
-        live_check(p, process, now);
+        live_check(p, process, now, false);
     if (!process->ended && program_due(process))
         program_read(p, process);
     who_ask(&p->tree, process, at, now, &who);
@@ -567,7 +593,7 @@ static void children_check(struct processes *p, const struct process *parent, in
         ask[count++] = process_reference(n);
     while (count--) {
         if (!ask[count]->ended)
-            live_check(p, ask[count], now);
+            live_check(p, ask[count], now, false);
         process_unreference(ask[count]);
     }
 }

@@ -212,6 +212,40 @@ int procfs_read_login(int dir, uint32_t *ret_login, uint32_t *ret_session)
     return 0;
 }
 
+static char *link_read(int dir, const char *name)
+{
+    char text[LINK_MAX_BYTES + 1];
+    ssize_t len = readlinkat(dir, name, text, LINK_MAX_BYTES);
+    if (len <= 0)
+        return NULL;
+    text[len] = 0;
+    return strdup(text);
+}
+
+static int id_peek(pid_t pid, const char *name, uint32_t *ret)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    return id_read(AT_FDCWD, path, ret);
+}
+
+int procfs_peek_login(pid_t pid, uint32_t *ret_login)
+{
+    return id_peek(pid, "loginuid", ret_login);
+}
+
+int procfs_peek_session(pid_t pid, uint32_t *ret_session)
+{
+    return id_peek(pid, "sessionid", ret_session);
+}
+
+char *procfs_peek_cwd(pid_t pid)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/%d/cwd", (int)pid);
+    return link_read(AT_FDCWD, path);
+}
+
 /* The kernel gives a start since boot, sleep included; the connector's stamps leave sleep out. */
 static int64_t boot_to_mono(int64_t boot)
 {
@@ -259,16 +293,6 @@ int procfs_read_facts(int dir, struct procfs_facts *ret)
     if (!r)
         *ret = f;
     return r;
-}
-
-static char *link_read(int dir, const char *name)
-{
-    char text[LINK_MAX_BYTES + 1];
-    ssize_t len = readlinkat(dir, name, text, LINK_MAX_BYTES);
-    if (len <= 0)
-        return NULL;
-    text[len] = 0;
-    return strdup(text);
 }
 
 char *procfs_read_cwd(int dir)

@@ -37,6 +37,10 @@ char *procfs_pick_name(const char *comm, const char *exe);
 
 int procfs_open(pid_t pid); /* a descriptor, or -ENOENT … */
 int procfs_read_login(int dir, uint32_t *ret_login, uint32_t *ret_session);
+/* The same and the directory by pid: two thirds of the time, but whose they are is for the caller to make sure of. */
+int procfs_peek_login(pid_t pid, uint32_t *ret_login);
+int procfs_peek_session(pid_t pid, uint32_t *ret_session);
+char *procfs_peek_cwd(pid_t pid);
 /* stat, status, loginuid and sessionid. */
 int procfs_read_facts(int dir, struct procfs_facts *ret);
 int procfs_read_start(int dir, int64_t *ret_start, char ret_tty[PROCFS_TTY_SIZE]);

@@ -176,14 +176,22 @@ void tree_fini(struct tree *t)
     *t = (struct tree){0};
 }
 
+/* What has just been exec'ed may be gone in a moment and goes first; who was there already can wait. */
 static void queue_push(struct tree *t, struct process *n)
 {
     if (n->queued)
         return;
     n->queued = true;
-    n->queue_next = NULL;
-    *(t->queue_last ? &t->queue_last->queue_next : &t->queue_first) = process_reference(n);
-    t->queue_last = n;
+    process_reference(n);
+    if (n->found && t->queue_last) {
+        n->queue_next = NULL;
+        t->queue_last = t->queue_last->queue_next = n;
+        return;
+    }
+    n->queue_next = t->queue_first;
+    t->queue_first = n;
+    if (!t->queue_last)
+        t->queue_last = n;
 }
 
 struct process *tree_queue_pop(struct tree *t)
@@ -470,10 +478,10 @@ static int facts_apply(struct tree *t, struct process *n, const struct procfs_fa
     s->egid = f->egid;
     s->tty_stale = false;
     memcpy(s->tty, f->tty, sizeof(s->tty));
+    n->found = true;
     int r = s->image ? 0 : image_expect(t, n, s, f->start);
     if (!r && !s->image->read && !s->image->name)
         s->image->name = procfs_pick_name(f->name, NULL);
-    n->found = true;
     n->ghost = false;
     n->kernel = f->kernel;
     n->threads = f->threads;

@@ -165,20 +165,12 @@ struct reader {
     int64_t take_total, take_max;
 };
 
-static void event_take(struct reader *r, const struct fanotify_event_metadata *m)
+static void file_note(struct reader *r, pid_t pid, const char *name)
 {
-    const char *name = NULL;
-    for (size_t at = sizeof(*m); at + sizeof(struct fanotify_event_info_header) <= m->event_len;) {
-        const struct fanotify_event_info_fid *info = (const void *)((const char *)m + at);
-        const struct file_handle *handle = (const void *)info->handle;
-        if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME)
-            name = (const char *)handle->f_handle + handle->handle_bytes;
-        at += info->hdr.len;
-    }
-    if (!name || r->count == PROCESSES + 64)
+    if (r->count == PROCESSES + 64)
         return;
     int64_t now = clock_mono();
-    struct process *process = process_take(r->people, m->pid, now);
+    struct process *process = process_take(r->people, pid, now);
     int64_t spent = clock_mono() - now;
     r->take_total += spent;
     r->take_max = spent > r->take_max ? spent : r->take_max;
@@ -186,6 +178,24 @@ static void event_take(struct reader *r, const struct fanotify_event_metadata *m
     struct seen *s = &r->seen[r->count++];
     *s = (struct seen){.process = process, .at = now, .expected = (unsigned)strtoul(name, NULL, 10)};
     snprintf(s->label, sizeof(s->label), "%s", name);
+}
+
+/* Copied out piece by piece: an event's length need not be a multiple of eight. */
+static void events_take(struct reader *r, const char *bytes, size_t len)
+{
+    struct fanotify_event_metadata m;
+    for (; len >= sizeof(m); bytes += m.event_len, len -= m.event_len) {
+        memcpy(&m, bytes, sizeof(m));
+        cr_assert(m.event_len >= sizeof(m) && m.event_len <= len && !(m.mask & FAN_Q_OVERFLOW));
+        struct fanotify_event_info_header info;
+        for (size_t at = sizeof(m); at + sizeof(info) <= m.event_len; at += info.len) {
+            uint32_t handle;
+            memcpy(&info, bytes + at, sizeof(info));
+            memcpy(&handle, bytes + at + sizeof(info) + sizeof(__kernel_fsid_t), sizeof(handle));
+            if (info.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME)
+                file_note(r, m.pid, bytes + at + sizeof(info) + sizeof(__kernel_fsid_t) + 8 + handle);
+        }
+    }
 }
 
 static void *reader_main(void *ctx)
@@ -200,11 +210,8 @@ static void *reader_main(void *ctx)
             usleep((useconds_t)(r->late / NS_PER_US));
         int64_t before = clock_mono();
         ssize_t len = read(r->fanotify, bytes, sizeof(bytes));
-        const struct fanotify_event_metadata *m = (const void *)bytes;
-        for (; len > 0 && FAN_EVENT_OK(m, len); m = FAN_EVENT_NEXT(m, len)) {
-            cr_assert_not(m->mask & FAN_Q_OVERFLOW);
-            event_take(r, m);
-        }
+        if (len > 0)
+            events_take(r, bytes, (size_t)len);
         if (len <= 0)
             process_forget_before(r->people, before);
         stop = stop && len <= 0;
