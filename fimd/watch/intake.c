@@ -166,7 +166,7 @@ void intake_mounts(struct watch *w, pid_t pid)
     buf_fini(&changed);
 }
 
-void intake_expire(struct watch *w, int64_t before)
+void intake_age(struct watch *w, int64_t before)
 {
     struct half h;
     while (join_expire(&w->join, before, &h))

@@ -9,7 +9,7 @@ void intake(struct watch *w, unsigned group, const uint8_t *data, size_t len, si
 /* The mount table changed: marks what is there now, and tells the places to look at. */
 void intake_mounts(struct watch *w, pid_t pid);
 /* Halves of renames that have waited since before `before`. */
-void intake_expire(struct watch *w, int64_t before);
+void intake_age(struct watch *w, int64_t before);
 /* Tells the rescans that are due. True: some must still wait, so that trouble does not make a storm of them. */
 bool intake_rescans(struct watch *w);
 

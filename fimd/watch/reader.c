@@ -118,7 +118,7 @@ static void lap_end(struct reader *r)
     int64_t began = r->lap.began;
     uint64_t sync = r->lap.sync;
     r->lap.running = false;
-    intake_expire(w, sync > w->sync_done ? began : began - HALF_WAITS);
+    intake_age(w, sync > w->sync_done ? began : began - HALF_WAITS);
     r->rescans_wait = intake_rescans(w);
     if (w->batch.count || w->batch.failed)
         deliver(r);

@@ -21,10 +21,10 @@ enum watch_op {
     WATCH_MODIFY = 1u << 2,
     WATCH_CLOSE_WRITE = 1u << 3,
     WATCH_ATTRIB = 1u << 4,
-    WATCH_RENAME = 1u << 5,   /* path is the new name, old_path the old one; one of them may be empty: outside what is watched */
+    WATCH_RENAME = 1u << 5,   /* path is the new name, old_path the old one; a side outside what is watched is given too where it can be told, else it is empty */
     WATCH_DIR = 1u << 6,      /* it is a directory */
-    WATCH_RESCAN = 1u << 7,   /* path's whole subtree may have changed unseen (an inode mark came late, a mount or umount, a root that came back) */
-    WATCH_OVERFLOW = 1u << 8, /* the kernel's queue overflowed: everything of this group may have changed; no path */
+    WATCH_RESCAN = 1u << 7,   /* path's (a file's, when one is mounted over) whole subtree may have changed unseen (an inode mark came late, a mount or umount, a root that came back) */
+    WATCH_OVERFLOW = 1u << 8, /* the kernel's queue overflowed: anything that is watched may have changed; no path. Whoever receives it counts the loss */
 };
 
 struct watch_event {
@@ -40,6 +40,9 @@ struct watch_event {
     int64_t read_at;       /* ns, CLOCK_MONOTONIC: when the event was read */
 };
 
+/* None of them may call watch_*; any may be NULL. A deleted directory (WATCH_DELETE|WATCH_DIR) stands for all that
+ * was below it: events of files in it are told where their directory could still be named, not always. What could
+ * not be resolved for another reason is counted (LOSS_PATH_UNRESOLVED) and becomes WATCH_RESCAN. */
 struct watch_callbacks {
     void *ctx;
     /* Right after read(2), before any work on paths, once per event: the chance to hold on to a process that may
