@@ -17,8 +17,8 @@
 #include "fimd/config/rules.h"
 
 #define SECOND INT64_C(1000000000)
-#define DAY (86400 * SECOND)
-#define MIB (UINT64_C(1) << 20)
+#define DAY    (86400 * SECOND)
+#define MIB    (UINT64_C(1) << 20)
 
 struct loaded { /* the target of the table: what is kept, and what is read later */
     struct settings settings;
@@ -35,7 +35,8 @@ static void key_digests(struct reader *r, const struct yaml *n, const struct key
         if (!text)
             continue;
         if (!id)
-            reader_mistake(r, item, "this host's libcrypto has no digest '%s'; write sha256, sha512, sha1, md5 …", text);
+            reader_mistake(
+                r, item, "this host's libcrypto has no digest '%s'; write sha256, sha512, sha1, md5 …", text);
         else if (memchr(read.ids, id, read.count))
             reader_mistake(r, item, "'%s' stands twice; once is enough", text);
         else if (read.count == DIGESTS_MAX)
@@ -44,7 +45,8 @@ static void key_digests(struct reader *r, const struct yaml *n, const struct key
             read.ids[read.count++] = id;
     }
     if (!n->first && n->kind == NODE_LIST)
-        reader_mistake(r, n, "'%s' is empty; without a digest no change of content is seen, write sha256", key->name);
+        reader_mistake(r, n, "'%s' is empty; without a digest no change of content is seen, write sha256",
+                       key->name);
     *plan = read;
 }
 
@@ -149,11 +151,19 @@ static const struct key keys[] = {
     {.name = "attribution", .read = key_map, .more = attribution_keys},
     {.name = "scan", .read = key_map, .more = scan_keys},
     {.name = "settle", .read = key_duration, .offset = AT(settle), .most = 3600 * SECOND},
-    {.name = "settle_max", .read = key_duration, .offset = AT(settle_max), .least = SECOND / 1000, .most = 3600 * SECOND},
+    {.name = "settle_max",
+     .read = key_duration,
+     .offset = AT(settle_max),
+     .least = SECOND / 1000,
+     .most = 3600 * SECOND},
     {.name = "max_file_size", .read = key_size, .offset = AT(max_file_size)},
     {.name = "packages", .read = key_not_yet, .more = "off"},
     {.name = "journal", .read = key_map, .more = journal_keys},
-    {.name = "queue_events", .read = key_number, .offset = AT(queue_events), .least = 1024, .most = 16u << 20},
+    {.name = "queue_events",
+     .read = key_number,
+     .offset = AT(queue_events),
+     .least = 1024,
+     .most = 16u << 20},
     {.name = "sender_user", .read = key_text, .offset = AT(sender_user)},
     {.name = "outputs", .read = key_node, .offset = offsetof(struct loaded, outputs)},
     {.name = "audit_stream", .read = key_not_yet},
@@ -176,11 +186,18 @@ static int defaults_put(struct settings *s)
     static const char *const digests[] = {"md5", "sha1", "sha256", NULL};
 
     *s = (struct settings){
-        .state_dir = strdup("/var/lib/fimd"), .runtime_dir = strdup("/run/fimd"), .sender_user = strdup("fimd"),
-        .audit = true, .rules = RULES_CRITICAL, .grace = SECOND / 4,
-        .scan_at_start = true, .scan_at_start_depth = CHECK_METADATA,
-        .settle = SECOND / 10, .settle_max = 5 * SECOND,
-        .journal_keep = 400 * DAY, .journal_max_size = 4096 * MIB,
+        .state_dir = strdup("/var/lib/fimd"),
+        .runtime_dir = strdup("/run/fimd"),
+        .sender_user = strdup("fimd"),
+        .audit = true,
+        .rules = RULES_CRITICAL,
+        .grace = SECOND / 4,
+        .scan_at_start = true,
+        .scan_at_start_depth = CHECK_METADATA,
+        .settle = SECOND / 10,
+        .settle_max = 5 * SECOND,
+        .journal_keep = 400 * DAY,
+        .journal_max_size = 4096 * MIB,
         .queue_events = 262144,
     };
     for (const char *const *d = digests; *d; d++) {
@@ -188,8 +205,9 @@ static int defaults_put(struct settings *s)
         if (id) /* a libcrypto in FIPS mode has no md5 */
             s->digests.ids[s->digests.count++] = id;
     }
-    if (!s->state_dir || !s->runtime_dir || !s->sender_user || strings_fill(&s->policy_path, policy_path) < 0 ||
-        strings_fill(&s->policies, policies) < 0 || outputs_default(s) < 0)
+    if (!s->state_dir || !s->runtime_dir || !s->sender_user ||
+        strings_fill(&s->policy_path, policy_path) < 0 || strings_fill(&s->policies, policies) < 0 ||
+        outputs_default(s) < 0)
         return -ENOMEM;
     return 0;
 }
@@ -221,7 +239,8 @@ static void settings_check(struct reader *r, const struct yaml *root, const stru
     const struct yaml *most = root ? child_of(root, "settle_max") : NULL;
     const struct yaml *settle = root ? child_of(root, "settle") : NULL;
     if (s->settle > s->settle_max && (most || settle))
-        reader_mistake(r, most ? most : settle, "'settle' is longer than 'settle_max'; make settle_max the longer one");
+        reader_mistake(r, most ? most : settle,
+                       "'settle' is longer than 'settle_max'; make settle_max the longer one");
 }
 
 static void tree_read(struct reader *r, struct yaml *root, struct loaded *l)
@@ -257,8 +276,8 @@ static int text_read(struct reader *r, const char *text, size_t len, struct load
     return r->mistakes->count ? -EINVAL : 0;
 }
 
-int config_parse(const char *name, const char *text, size_t len, const char *(*env)(const char *), struct settings *ret,
-                 struct mistakes *mistakes)
+int config_parse(const char *name, const char *text, size_t len, const char *(*env)(const char *),
+                 struct settings *ret, struct mistakes *mistakes)
 {
     struct arena arena = {0};
     bool no_memory = false;

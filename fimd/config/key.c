@@ -1,6 +1,7 @@
 /* A map into a struct, by a table of its keys.
  *
- *   pair ─► row of the table ─► its reader ─► value at its offset          unknown: the nearest known key is told
+ *   pair ─► row of the table ─► its reader ─► value at its offset
+ *        └► unknown: the nearest known key is told
  *
  * Owns nothing; texts that a struct keeps are on the heap, those needed while reading in the arena. */
 #include "fimd/config/key.h"
@@ -161,21 +162,23 @@ struct form { /* how a number is written, and a bound of it told */
     const char *unit_name;
 };
 
-static void out_of_bounds(struct reader *r, const struct yaml *n, const struct key *key, const struct form *form)
+static void out_of_bounds(struct reader *r, const struct yaml *n, const struct key *key,
+                          const struct form *form)
 {
     unsigned long long least = key->least / form->unit, most = key->most / form->unit;
     if (key->most)
         reader_mistake(r, n, "'%s' is '%s'; from %llu%s to %llu%s are possible", key->name, n->text, least,
                        form->unit_name, most, form->unit_name);
     else if (key->least)
-        reader_mistake(r, n, "'%s' is '%s'; %llu%s or more are possible", key->name, n->text, least, form->unit_name);
+        reader_mistake(r, n, "'%s' is '%s'; %llu%s or more are possible", key->name, n->text, least,
+                       form->unit_name);
     else
         reader_mistake(r, n, "'%s' is '%s', which no 64 bits hold; write a smaller one", key->name, n->text);
 }
 
 /* Tells what is wrong with a number, a size or a time; true when nothing is. */
-static bool number_fits(struct reader *r, const struct yaml *n, const struct key *key, int result, uint64_t value,
-                        const struct form *form)
+static bool number_fits(struct reader *r, const struct yaml *n, const struct key *key, int result,
+                        uint64_t value, const struct form *form)
 {
     if (result == -EINVAL)
         reader_mistake(r, n, "'%s' is '%s'; write %s", key->name, n->text, form->example);
@@ -261,7 +264,8 @@ void key_not_yet(struct reader *r, const struct yaml *n, const struct key *key, 
     if (n->kind == NODE_TEXT && key->more && !strcmp(n->text, key->more))
         return;
     if (key->more)
-        reader_mistake_key(r, n, "not yet: '%s' is for a later version of fimd; write '%s: %s' or take it out",
+        reader_mistake_key(r, n,
+                           "not yet: '%s' is for a later version of fimd; write '%s: %s' or take it out",
                            key->name, key->name, (const char *)key->more);
     else
         reader_mistake_key(r, n, "not yet: '%s' is for a later version of fimd; take it out", key->name);

@@ -53,7 +53,8 @@ int mistake_addv(struct mistakes *m, const char *file, int line, int column, con
     if (m->count > MISTAKES_MAX)
         return 0;
     if (m->count == MISTAKES_MAX)
-        return put(m, (struct mistake){strdup(file), line, column, strdup("there are more mistakes; mend these first")});
+        return put(m, (struct mistake){strdup(file), line, column,
+                                       strdup("there are more mistakes; mend these first")});
     if (vasprintf(&text, format, args) < 0)
         return -ENOMEM;
     return put(m, (struct mistake){strdup(file), line, column, text});

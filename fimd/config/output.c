@@ -11,7 +11,7 @@
 #include "fimd/config/output_check.h"
 #include "fimd/config/suggest.h"
 
-#define MIB (UINT64_C(1) << 20)
+#define MIB           (UINT64_C(1) << 20)
 #define NS_PER_SECOND INT64_C(1000000000)
 
 enum {
@@ -43,7 +43,8 @@ static void key_cloud_id(struct reader *r, const struct yaml *n, const struct ke
     if (!text)
         return;
     if (cloud_id_parse(text, url, sizeof(url)) < 0)
-        reader_mistake(r, n, "this is no cloud id; copy it whole from the deployment's page, as 'name:BASE64'");
+        reader_mistake(r, n,
+                       "this is no cloud id; copy it whole from the deployment's page, as 'name:BASE64'");
     else
         reader_ok(r, strings_add(&o->hosts, url));
 }
@@ -93,16 +94,24 @@ static const struct key keys[] = {
     {.name = "verify", .read = key_choice, .offset = AT(verify), .more = verifies, .only = ES_ONLY},
     {.name = "compression", .read = key_compression, .only = ES_ONLY},
     {.name = "batch", .read = key_map, .more = batch_keys, .only = ES_ONLY},
-    {.name = "timeout", .read = key_duration, .offset = AT(timeout), .least = 100000000,
-     .most = 3600 * NS_PER_SECOND, .only = ES_ONLY},
+    {.name = "timeout",
+     .read = key_duration,
+     .offset = AT(timeout),
+     .least = 100000000,
+     .most = 3600 * NS_PER_SECOND,
+     .only = ES_ONLY},
     {.name = "action_vocab", .read = key_choice, .offset = AT(vocab), .more = vocabs},
     {0},
 };
 
 enum { TYPE_LATER = 100 };
 static const struct choice types[] = {
-    {"file", OUTPUT_FILE},   {"console", OUTPUT_CONSOLE}, {"elasticsearch", OUTPUT_ELASTICSEARCH},
-    {"syslog", TYPE_LATER},  {"webhook", TYPE_LATER},     {"mail", TYPE_LATER},
+    {"file", OUTPUT_FILE},
+    {"console", OUTPUT_CONSOLE},
+    {"elasticsearch", OUTPUT_ELASTICSEARCH},
+    {"syslog", TYPE_LATER},
+    {"webhook", TYPE_LATER},
+    {"mail", TYPE_LATER},
     {NULL, 0},
 };
 
@@ -116,13 +125,15 @@ static bool type_read(struct reader *r, const struct yaml *n, enum output_type *
     const struct yaml *type = child_of(n, "type");
     int value;
     if (!type) {
-        reader_mistake(r, n, "the output has no type; write 'type: file', 'type: console' or 'type: elasticsearch'");
+        reader_mistake(
+            r, n, "the output has no type; write 'type: file', 'type: console' or 'type: elasticsearch'");
         return false;
     }
     if (!choice_find(r, type, types, &value))
         return false;
     if (value == TYPE_LATER) {
-        reader_mistake(r, type, "not yet: outputs of the type '%s' are for a later version of fimd; take it out",
+        reader_mistake(r, type,
+                       "not yet: outputs of the type '%s' are for a later version of fimd; take it out",
                        type->text);
         return false;
     }
@@ -176,7 +187,8 @@ static char *name_make(const struct settings *s, enum output_type type)
 {
     char *name = NULL;
     for (unsigned i = 1;; i++) {
-        int r = i == 1 ? asprintf(&name, "%s", type_name(type)) : asprintf(&name, "%s-%u", type_name(type), i);
+        int r =
+            i == 1 ? asprintf(&name, "%s", type_name(type)) : asprintf(&name, "%s-%u", type_name(type), i);
         if (r < 0)
             return NULL;
         if (!name_taken(s, name))
@@ -189,14 +201,18 @@ static void name_check(struct reader *r, const struct yaml *n, const struct sett
 {
     const char *allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     if (name[strspn(name, allowed)] || strlen(name) > NAME_MAX_LEN)
-        reader_mistake(r, n, "the name '%s' has other signs than letters, digits, '.', '_' and '-', or is too long",
+        reader_mistake(r, n,
+                       "the name '%s' has other signs than letters, digits, '.', '_' and '-', or is too long",
                        name);
     else if (name_taken(s, name))
-        reader_mistake(r, n, "two outputs are called '%s'; each keeps its place in the journal by its name, "
-                             "give this one another", name);
+        reader_mistake(r, n,
+                       "two outputs are called '%s'; each keeps its place in the journal by its name, "
+                       "give this one another",
+                       name);
 }
 
-static bool name_settle(struct reader *r, const struct yaml *n, const struct settings *s, struct output_settings *o)
+static bool name_settle(struct reader *r, const struct yaml *n, const struct settings *s,
+                        struct output_settings *o)
 {
     if (o->name)
         name_check(r, child_of(n, "name"), s, o->name);
@@ -219,7 +235,8 @@ static void output_read(struct reader *r, const struct yaml *n, struct settings 
 {
     struct output_settings o = {0};
     if (n->kind != NODE_MAP) {
-        reader_mistake(r, n, "an output is a map; write it as {type: file, path: /var/log/fimd/events.ndjson}");
+        reader_mistake(r, n,
+                       "an output is a map; write it as {type: file, path: /var/log/fimd/events.ndjson}");
         return;
     }
     if (!type_read(r, n, &o.type) || !defaults_put(r, &o))
@@ -253,8 +270,8 @@ int outputs_default(struct settings *s)
 {
     bool no_memory = false;
     struct reader r = {.no_memory = &no_memory};
-    struct output_settings o = {.type = OUTPUT_FILE, .path = strdup("/var/log/fimd/events.ndjson"),
-                                .name = strdup("file")};
+    struct output_settings o = {
+        .type = OUTPUT_FILE, .path = strdup("/var/log/fimd/events.ndjson"), .name = strdup("file")};
     if (!o.path || !o.name || !defaults_put(&r, &o) || !output_push(&r, s, &o)) {
         output_settings_fini(&o);
         return -ENOMEM;
@@ -280,8 +297,8 @@ void outputs_check_rules(struct reader *r, const struct yaml *outputs, const str
             struct suggestion near = {0};
             const char *text = text_of(r, id);
             if (text && !rule_known(policy, text, &near))
-                reader_mistake(r, id, "no rule has the id '%s'; %s%s", text, near.word ? "nearest is " : "see fimctl status",
-                               near.word ? near.word : "");
+                reader_mistake(r, id, "no rule has the id '%s'; %s%s", text,
+                               near.word ? "nearest is " : "see fimctl status", near.word ? near.word : "");
         }
     }
 }

@@ -17,15 +17,17 @@ const struct yaml *child_of(const struct yaml *n, const char *key)
 static void check_actions(struct reader *r, const struct yaml *n)
 {
     const struct yaml *actions = child_of(n, "actions");
-    for (const struct yaml *item = actions ? items_of(r, actions) : NULL; item; item = item_after(actions, item)) {
+    for (const struct yaml *item = actions ? items_of(r, actions) : NULL; item;
+         item = item_after(actions, item)) {
         struct suggestion near = {0};
         if (item->kind != NODE_TEXT || action_parse(item->text))
             continue;
         for (uint32_t bit = 1; action_name(bit); bit <<= 1)
             suggest(&near, item->text, action_name(bit));
         reader_mistake(r, item, "there is no action '%s'; %s%s", item->text,
-                       near.word ? "it may be meant: "
-                                 : "write created, updated, deleted, attributes_modified, moved, config_change or ",
+                       near.word
+                           ? "it may be meant: "
+                           : "write created, updated, deleted, attributes_modified, moved, config_change or ",
                        near.word ? near.word : "initial_scan");
     }
 }
@@ -113,8 +115,10 @@ static void check_index(struct reader *r, const struct yaml *n, const struct out
     const struct yaml *index = child_of(n, "index");
     const char *fault = index && o->index ? index_fault(o->index) : NULL;
     if (fault)
-        reader_mistake(r, index, "'%s' cannot be an index's name: %s; write one as logs-fim.event-default or "
-                                 "audit-%%Y.%%m.%%d", o->index, fault);
+        reader_mistake(r, index,
+                       "'%s' cannot be an index's name: %s; write one as logs-fim.event-default or "
+                       "audit-%%Y.%%m.%%d",
+                       o->index, fault);
 }
 
 void output_check(struct reader *r, const struct yaml *n, const struct output_settings *o)

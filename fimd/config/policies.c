@@ -87,7 +87,8 @@ static int find_file(struct loading *l, const char *name, struct source *ret)
         if (len == -ENOENT || len == -ENOTDIR)
             continue;
         if (reader_ok(r, len == -ENOMEM ? -ENOMEM : 0))
-            reader_ok(r, mistake_add(r->mistakes, path, 0, 0, "the policy cannot be read: %s", strerror((int)-len)));
+            reader_ok(r, mistake_add(r->mistakes, path, 0, 0, "the policy cannot be read: %s",
+                                     strerror((int)-len)));
         return -1;
     }
     return 0;
@@ -119,7 +120,8 @@ static void unknown_policy(struct reader *r, const struct yaml *n, const char *n
     if (near.word)
         reader_mistake(r, n, "there is no policy '%s'; '%s' may be meant", name, near.word);
     else
-        reader_mistake(r, n, "there is no policy '%s'; it would be a file %s.yaml in policy_path", name, name);
+        reader_mistake(r, n, "there is no policy '%s'; it would be a file %s.yaml in policy_path", name,
+                       name);
 }
 
 static bool mark_loaded(struct loading *l, const char *name)
@@ -159,8 +161,8 @@ static void file_apply(struct loading *l, struct reader *r, const struct yaml *r
     struct policy_file f = {0};
     keys_read(r, root, keys, "a policy", &f);
     if (f.name && strcmp(f.name, name))
-        reader_mistake(r, child_of(root, "name"), "the policy's name is '%s', its file's '%s'; make them one", f.name,
-                       name);
+        reader_mistake(r, child_of(root, "name"), "the policy's name is '%s', its file's '%s'; make them one",
+                       f.name, name);
     if (!f.watch == !f.set)
         reader_mistake(r, root, "a policy has either 'watch' with rules, or 'set' with names of policies");
     if (f.watch)
@@ -192,7 +194,8 @@ static void policy_load(struct loading *l, struct reader *r, const struct yaml *
 {
     struct source source;
     if (!is_name(name)) {
-        reader_mistake(r, n, "'%s' is no name of a policy; names have letters, digits, '.', '_' and '-'", name);
+        reader_mistake(r, n, "'%s' is no name of a policy; names have letters, digits, '.', '_' and '-'",
+                       name);
         return;
     }
     if (!mark_loaded(l, name))

@@ -4,7 +4,8 @@
 
 #include "fimd/config/rules.h"
 
-/* Loads what fimd.yaml names. names: the node of `policies`, for the places of mistakes; NULL: the default's. */
+/* Loads what fimd.yaml names. names: the node of `policies`, for the places of mistakes; NULL: the default's.
+ */
 void policies_load(struct reader *r, const struct settings *s, const struct yaml *names, struct rules *to);
 
 /* A whole file into the arena, with a NUL behind: its length, or -errno; -EFBIG above FILE_SIZE_MAX. */

@@ -1,8 +1,8 @@
 /* Rules match real paths, people write the ones they know: /bin/ls, /lib/systemd, /var/run.
  *
- *   /bin/ls             ─► /usr/bin/ls          directories on the way are resolved, the last component is not:
- *   /lib/modules/?      ─► /usr/lib/modules/?   a rule on a symlink watches the symlink
- *   /srv/app  follow    ─► /srv/app and /data/app-1.2
+ *   /bin/ls            ─► /usr/bin/ls          directories on the way are resolved, the last name is not:
+ *   /lib/modules/?     ─► /usr/lib/modules/?   a rule on a symlink watches the symlink
+ *   /srv/app, follow   ─► /srv/app and /data/app-1.2
  *
  * What does not exist yet is kept as it is written. */
 #include "fimd/config/resolve.h"
@@ -15,7 +15,8 @@
 #include "baseline/path.h"
 #include "fimd/model/glob.h"
 
-/* The path without its backslashes up to the first component that is a pattern; where that one begins, or "". */
+/* The path without its backslashes up to the first component that is a pattern; where that one begins, or "".
+ */
 static const char *literal_split(const char *pattern, struct buf *ret)
 {
     size_t left = strlen(pattern), len;
@@ -90,7 +91,8 @@ static int add_once(struct strings *to, struct buf *path)
 static int add_real(char *literal, const char *rest, struct strings *to)
 {
     struct buf path = {0};
-    char *last = *rest ? NULL : strrchr(literal, '/'); /* the last component of a path without patterns stays */
+    char *last =
+        *rest ? NULL : strrchr(literal, '/'); /* the last component of a path without patterns stays */
     if (last)
         *last = '\0';
     put_real(&path, literal);

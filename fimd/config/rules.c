@@ -1,6 +1,6 @@
 /* Rules: one entry of a `watch` list into struct rule.
  *
- *   map ─► draft, by the table of keys ─► patterns checked each at its place ─► paths resolved ─► id ─► rule */
+ *   map ─► draft, by the table of keys ─► patterns checked at their places ─► paths resolved ─► id ─► rule */
 #include "fimd/config/rules.h"
 
 #include <ctype.h>
@@ -17,17 +17,24 @@
 
 enum { ID_MAX_LEN = 64, DEPTH_MOST = 1000 };
 
+/* clang-format off */
 /* Names under which tools build a file before it gets its own, or lock it. A file that keeps such a name is
  * reported all the same, only one that goes again at once is not. */
 static const char *const transient_default[] = {
-    "sed??????", ".*.??????",                       /* sed -i; rsync, mkstemp beside the file */
-    ".*.sw?", ".*.swpx", "4913", "*~", "*.edit",    /* vim, nano; vipw, visudo -f */
-    ".#*", "#*#",                                   /* emacs, systemd */
-    "*.tmp", "*.dpkg-new", "*.dpkg-tmp",            /* visudo and many more; dpkg */
-    "passwd+", "shadow+", "group+", "gshadow+", "subuid+", "subgid+", /* the shadow tools: the new file, */
-    "passwd.lock", "shadow.lock", "group.lock", "gshadow.lock", "subuid.lock", "subgid.lock", /* its lock, */
-    "passwd.[0-9]*", "shadow.[0-9]*", "group.[0-9]*", "gshadow.[0-9]*", "subuid.[0-9]*", "subgid.[0-9]*", /* and the lock's own temporary name, with the pid */
+    /* sed -i; rsync and mkstemp beside the file */
+    "sed??????", ".*.??????",
+    /* vim, nano; vipw, visudo -f */
+    ".*.sw?", ".*.swpx", "4913", "*~", "*.edit",
+    /* emacs, systemd */
+    ".#*", "#*#",
+    /* visudo and many more; dpkg */
+    "*.tmp", "*.dpkg-new", "*.dpkg-tmp",
+    /* The shadow tools: the new file, its lock, and the lock's own temporary name with the pid. */
+    "passwd+", "shadow+", "group+", "gshadow+", "subuid+", "subgid+",
+    "passwd.lock", "shadow.lock", "group.lock", "gshadow.lock", "subuid.lock", "subgid.lock",
+    "passwd.[0-9]*", "shadow.[0-9]*", "group.[0-9]*", "gshadow.[0-9]*", "subuid.[0-9]*", "subgid.[0-9]*",
 };
+/* clang-format on */
 
 struct draft {
     struct rule rule; /* its lists stay empty until the end */
@@ -56,7 +63,8 @@ static void key_recursive(struct reader *r, const struct yaml *n, const struct k
     else if (number_parse(text, &depth) == 0 && depth <= DEPTH_MOST)
         d->rule.depth = (int)depth;
     else
-        reader_mistake(r, n, "'recursive' is '%s'; write true, false or how many levels, 0 to %d", text, DEPTH_MOST);
+        reader_mistake(r, n, "'recursive' is '%s'; write true, false or how many levels, 0 to %d", text,
+                       DEPTH_MOST);
 }
 
 /* Of later versions; asking for less than the default does is no mistake. */
@@ -81,8 +89,9 @@ static void unknown_attribute(struct reader *r, const struct yaml *n, const char
     if (near.word)
         reader_mistake(r, n, "there is no attribute '%s'; '%s' may be meant", name, near.word);
     else
-        reader_mistake(r, n, "there is no attribute '%s'; write all, content, mode, owner … or '-mtime' to take one out",
-                       name);
+        reader_mistake(
+            r, n, "there is no attribute '%s'; write all, content, mode, owner … or '-mtime' to take one out",
+            name);
 }
 
 static void key_attributes(struct reader *r, const struct yaml *n, const struct key *key, void *target)
@@ -129,7 +138,8 @@ static const struct key keys[] = {
     {0},
 };
 
-static void check_each(struct reader *r, const struct yaml *n, struct rule *probe, char ***list, size_t *count)
+static void check_each(struct reader *r, const struct yaml *n, struct rule *probe, char ***list,
+                       size_t *count)
 {
     for (const struct yaml *item = n ? items_of(r, n) : NULL; item; item = item_after(n, item)) {
         struct fault why = {0};
@@ -171,8 +181,9 @@ static void check_paths(struct reader *r, const struct yaml *n, bool follow)
         if (e == -EINVAL)
             reader_mistake(r, item, "%s", why.text);
         else if (follow && !path_is_literal(text))
-            reader_mistake(r, item, "'follow_symlinks' cannot follow the pattern '%s'; give such a path a rule without it",
-                           text);
+            reader_mistake(
+                r, item,
+                "'follow_symlinks' cannot follow the pattern '%s'; give such a path a rule without it", text);
         reader_ok(r, e == -ENOMEM ? e : 0);
     }
 }
@@ -237,8 +248,8 @@ static void id_check(struct reader *r, const struct yaml *n, const struct rules 
     if (strlen(id) > ID_MAX_LEN)
         reader_mistake(r, n, "the id is longer than %d bytes; shorten it", ID_MAX_LEN);
     else if (other)
-        reader_mistake(r, n, "the id '%s' is also that of the rule at %s:%d; give this one another", id, other->file,
-                       other->line);
+        reader_mistake(r, n, "the id '%s' is also that of the rule at %s:%d; give this one another", id,
+                       other->file, other->line);
 }
 
 static bool id_settle(struct reader *r, const struct yaml *n, const struct rules *rs, struct draft *d)
@@ -252,8 +263,12 @@ static bool id_settle(struct reader *r, const struct yaml *n, const struct rules
 
 static bool draft_begin(struct reader *r, const struct yaml *n, const char *policy, struct draft *d)
 {
-    *d = (struct draft){.rule = {.policy = strdup(policy), .file = strdup(r->file), .line = n->line,
-                                 .depth = RULE_DEPTH_ALL, .attributes = ATTR_ALL, .severity = SEVERITY_MEDIUM}};
+    *d = (struct draft){.rule = {.policy = strdup(policy),
+                                 .file = strdup(r->file),
+                                 .line = n->line,
+                                 .depth = RULE_DEPTH_ALL,
+                                 .attributes = ATTR_ALL,
+                                 .severity = SEVERITY_MEDIUM}};
     bool ok = d->rule.policy && d->rule.file;
     for (size_t i = 0; ok && i < sizeof(transient_default) / sizeof(*transient_default); i++)
         ok = strings_add(&d->transient, transient_default[i]) == 0;

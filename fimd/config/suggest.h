@@ -7,7 +7,7 @@
 /* Insertions, deletions, replacements and swaps of neighbours from a to b. */
 size_t edit_distance(const char *a, const char *b);
 
-struct suggestion { /* begin with {0} */
+struct suggestion {   /* begin with {0} */
     const char *word; /* NULL: none is near */
     size_t distance;
 };

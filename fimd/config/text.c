@@ -20,7 +20,8 @@ static const char *expand_one(struct reader *r, const struct yaml *n, const char
 {
     const char *name = at + 2, *end = strchr(name, '}');
     if (!end || !is_name(name, (size_t)(end - name))) {
-        reader_mistake(r, n, "'%s' has a '${' without a name and '}' behind; write ${NAME}, or $${ for '${' itself",
+        reader_mistake(r, n,
+                       "'%s' has a '${' without a name and '}' behind; write ${NAME}, or $${ for '${' itself",
                        n->text);
         return NULL;
     }

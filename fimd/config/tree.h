@@ -22,8 +22,8 @@ struct yaml {
     struct yaml *next;
 };
 
-/* Pure. 0 with the root (NULL for an empty file); -EINVAL with mistakes, -ENOMEM. Takes no anchors, aliases and
- * tags, and no file that is too deep: a file from elsewhere must not be able to grow in memory. */
+/* Pure. 0 with the root (NULL for an empty file); -EINVAL with mistakes, -ENOMEM. Takes no anchors, aliases
+ * and tags, and no file that is too deep: a file from elsewhere must not be able to grow in memory. */
 int yaml_read(struct arena *a, const char *file, const char *text, size_t len, struct mistakes *mistakes,
               struct yaml **ret);
 

@@ -21,12 +21,8 @@ static const struct unit sizes[] = {
 };
 
 static const struct unit times[] = {
-    {"ms", UINT64_C(1000000)},
-    {"s", UINT64_C(1000000000)},
-    {"m", UINT64_C(60) * 1000000000},
-    {"h", UINT64_C(3600) * 1000000000},
-    {"d", UINT64_C(86400) * 1000000000},
-    {NULL, 0},
+    {"ms", UINT64_C(1000000)},          {"s", UINT64_C(1000000000)},         {"m", UINT64_C(60) * 1000000000},
+    {"h", UINT64_C(3600) * 1000000000}, {"d", UINT64_C(86400) * 1000000000}, {NULL, 0},
 };
 
 /* The digits at *text; moves behind them. */
@@ -37,7 +33,8 @@ static int digits_parse(const char **text, uint64_t *ret)
     if (*p < '0' || *p > '9')
         return -EINVAL;
     for (; *p >= '0' && *p <= '9'; p++) {
-        if (__builtin_mul_overflow(value, 10u, &value) || __builtin_add_overflow(value, (unsigned)(*p - '0'), &value))
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (unsigned)(*p - '0'), &value))
             return -ERANGE;
     }
     *text = p;

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 int number_parse(const char *text, uint64_t *ret);
-int size_parse(const char *text, uint64_t *ret);     /* 4096, 100MiB: bytes */
-int duration_parse(const char *text, int64_t *ret);  /* 250ms, 30s, 5m, 2h, 400d, 0: ns */
-int boolean_parse(const char *text, bool *ret);      /* true false yes no on off */
+int size_parse(const char *text, uint64_t *ret);    /* 4096, 100MiB: bytes */
+int duration_parse(const char *text, int64_t *ret); /* 250ms, 30s, 5m, 2h, 400d, 0: ns */
+int boolean_parse(const char *text, bool *ret);     /* true false yes no on off */
 
 #endif

@@ -2,8 +2,8 @@
  *
  *   bytes ─► libyaml's events ─► nodes with line and column
  *
- * Must not know any key. A syntax error ends the reading (what follows one is guesswork); a key that stands twice
- * is told and the reading goes on. */
+ * Must not know any key. A syntax error ends the reading (what follows one is guesswork); a key that stands
+ * twice is told and the reading goes on. */
 #include "fimd/config/tree.h"
 
 #include <errno.h>
@@ -51,9 +51,9 @@ static int refuse_syntax(struct reading *r)
         return -ENOMEM;
     if (p->error == YAML_READER_ERROR)
         place_of_offset(r, p->problem_offset, &line, &column);
-    int e = mistake_add(r->mistakes, r->file, line, column, "this is no YAML: %s%s%s; mend this before the rest is looked at",
-                        p->problem ? p->problem : "unknown error", p->context ? ", " : "",
-                        p->context ? p->context : "");
+    int e = mistake_add(
+        r->mistakes, r->file, line, column, "this is no YAML: %s%s%s; mend this before the rest is looked at",
+        p->problem ? p->problem : "unknown error", p->context ? ", " : "", p->context ? p->context : "");
     return e < 0 ? e : -EINVAL;
 }
 
@@ -66,7 +66,9 @@ static struct yaml *node_make(struct reading *r, enum yaml_kind kind, const yaml
 {
     struct yaml *n = arena_alloc(r->arena, sizeof(*n));
     if (n)
-        *n = (struct yaml){.kind = kind, .text = "", .line = (int)event->start_mark.line + 1,
+        *n = (struct yaml){.kind = kind,
+                           .text = "",
+                           .line = (int)event->start_mark.line + 1,
                            .column = (int)event->start_mark.column + 1};
     return n;
 }
@@ -114,12 +116,14 @@ static int key_check(struct reading *r, const struct yaml *map, const struct yam
     for (const struct yaml *n = map->first; n; n = n->next) {
         if (n->key && !strcmp(n->key, key->text))
             return mistake_add(r->mistakes, r->file, key->line, key->column,
-                               "'%s' stands a second time; it is also in line %d, keep one", key->text, n->key_line);
+                               "'%s' stands a second time; it is also in line %d, keep one", key->text,
+                               n->key_line);
     }
     return 0;
 }
 
-static int pair_read(struct reading *r, struct yaml *map, yaml_event_t *key_event, unsigned depth, struct yaml **ret)
+static int pair_read(struct reading *r, struct yaml *map, yaml_event_t *key_event, unsigned depth,
+                     struct yaml **ret)
 {
     struct yaml *key, *value;
     yaml_event_t event;
@@ -170,7 +174,8 @@ static int branch_read(struct reading *r, const yaml_event_t *event, unsigned de
     if (anchor || tag)
         return refuse(r, event->start_mark, "anchors (&) and tags (!) are not taken; write the value itself");
     if (depth > DEPTH_MAX)
-        return refuse(r, event->start_mark, "lists and maps are nested too deep; fimd's files need five levels");
+        return refuse(r, event->start_mark,
+                      "lists and maps are nested too deep; fimd's files need five levels");
     struct yaml *n = node_make(r, list ? NODE_LIST : NODE_MAP, event);
     if (!n)
         return -ENOMEM;

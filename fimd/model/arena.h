@@ -1,4 +1,5 @@
-/* Memory that lives and dies as a whole: what a policy is compiled into. Allocations are never freed one by one. */
+/* Memory that lives and dies as a whole: what a policy is compiled into. Allocations are never freed one by
+ * one. */
 #ifndef FIMD_MODEL_ARENA_H
 #define FIMD_MODEL_ARENA_H
 

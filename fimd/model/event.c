@@ -50,12 +50,10 @@ static const struct name sources[] = {
     {SOURCE_START, "start"},
 };
 
-static const struct name severities[] = { /* rising */
-    {SEVERITY_INFO, "info"},
-    {SEVERITY_LOW, "low"},
-    {SEVERITY_MEDIUM, "medium"},
-    {SEVERITY_HIGH, "high"},
-    {SEVERITY_CRITICAL, "critical"},
+static const struct name severities[] = {
+    /* rising */
+    {SEVERITY_INFO, "info"}, {SEVERITY_LOW, "low"},           {SEVERITY_MEDIUM, "medium"},
+    {SEVERITY_HIGH, "high"}, {SEVERITY_CRITICAL, "critical"},
 };
 
 const char *action_name(uint32_t bit)

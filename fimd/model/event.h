@@ -29,7 +29,13 @@ enum event_source { SOURCE_FANOTIFY = 1, SOURCE_SCAN = 2, SOURCE_START = 3 };
 const char *source_name(enum event_source s);
 
 /* ECS numbers; the values are event.severity and risk_score. */
-enum severity { SEVERITY_INFO = 1, SEVERITY_LOW = 21, SEVERITY_MEDIUM = 47, SEVERITY_HIGH = 73, SEVERITY_CRITICAL = 99 };
+enum severity {
+    SEVERITY_INFO = 1,
+    SEVERITY_LOW = 21,
+    SEVERITY_MEDIUM = 47,
+    SEVERITY_HIGH = 73,
+    SEVERITY_CRITICAL = 99
+};
 const char *severity_name(enum severity s);
 int severity_parse(const char *name, enum severity *ret); /* 0 or -EINVAL */
 
@@ -41,33 +47,33 @@ struct event_detail { /* of a state event: fimd.details.KEY */
 };
 
 struct event {
-    uint64_t sequence;                  /* from the journal; 0 before */
-    uint8_t chain[STORE_DIGEST_SIZE];   /* from the journal */
+    uint64_t sequence;                /* from the journal; 0 before */
+    uint8_t chain[STORE_DIGEST_SIZE]; /* from the journal */
     enum event_kind kind;
-    int64_t time;                       /* ns realtime: when it happened, as well as is known */
-    int64_t created;                    /* ns realtime: when fimd made the event */
+    int64_t time;    /* ns realtime: when it happened, as well as is known */
+    int64_t created; /* ns realtime: when fimd made the event */
     enum severity severity;
-    uint64_t previous;                  /* sequence of the path's record before this one; 0 none */
+    uint64_t previous; /* sequence of the path's record before this one; 0 none */
 
     /* EVENT_CHANGE */
     uint32_t actions;
     enum event_source source;
-    char *path;                         /* NUL-terminated bytes */
-    char *path_old;                     /* moved from (or, deleted by a move out of what is watched, NULL) */
-    char *path_new;                     /* a deletion that was a move out: where to; NULL */
-    uint32_t changes;                   /* enum attr bits */
-    struct entry before, after;         /* ENTRY_ABSENT where there was none */
-    char *rule;                         /* id; NULL none */
-    char *policy;                       /* its policy's name; NULL */
-    char **tags;                        /* owned array of owned strings */
+    char *path;                 /* NUL-terminated bytes */
+    char *path_old;             /* moved from (or, deleted by a move out of what is watched, NULL) */
+    char *path_new;             /* a deletion that was a move out: where to; NULL */
+    uint32_t changes;           /* enum attr bits */
+    struct entry before, after; /* ENTRY_ABSENT where there was none */
+    char *rule;                 /* id; NULL none */
+    char *policy;               /* its policy's name; NULL */
+    char **tags;                /* owned array of owned strings */
     size_t tags_count;
     struct actor *actors[EVENT_ACTORS_MAX]; /* the last writer first */
     size_t actors_count;
-    bool actors_more;                   /* there were more than fit */
+    bool actors_more; /* there were more than fit */
 
     /* EVENT_STATE */
-    char *action;                       /* "queue-overflow" … */
-    char *message;                      /* one line for people */
+    char *action;  /* "queue-overflow" … */
+    char *message; /* one line for people */
     struct event_detail *details;
     size_t details_count;
 };
@@ -83,7 +89,8 @@ void event_encode(const struct event *e, struct buf *to);
 int event_decode(const uint8_t *data, size_t len, struct event *ret);
 /* Decodes a journal record with its sequence and chain digest. */
 int event_from_record(const struct journal_record *record, struct event *ret);
-/* event.id: 28 hex digits: 6 bytes of the event's time in ms, 8 of its chain digest: sorted by time, unique, the same at every rendering. ret: 29 bytes. */
+/* event.id: 28 hex digits: 6 bytes of the event's time in ms, 8 of its chain digest: sorted by time, unique,
+ * the same at every rendering. ret: 29 bytes. */
 void event_id(const struct event *e, char ret[2 * EVENT_ID_SIZE + 1]);
 
 #endif

@@ -1,7 +1,7 @@
 /* An event's bytes in the journal. Pure; decoding trusts nothing.
  *
- *   u8 version · u8 kind · u8 severity · u8 source · u64 time · varint zigzag(created - time) · varint previous
- *   · varint actions · varint changes · varint present
+ *   u8 version · u8 kind · u8 severity · u8 source · u64 time · varint zigzag(created - time)
+ *   · varint previous · varint actions · varint changes · varint present
  *   · the texts, entries and lists whose bits `present` has, in the order of the bits
  *
  * Most events are of the same few shapes, so that what is missing costs a bit. The entry after the change is
@@ -16,8 +16,8 @@ enum { VERSION = 1 };
 
 /* Rows are only added at the end, with a new version. */
 static const size_t texts[] = {
-    offsetof(struct event, path),   offsetof(struct event, path_old), offsetof(struct event, path_new),
-    offsetof(struct event, rule),   offsetof(struct event, policy),   offsetof(struct event, action),
+    offsetof(struct event, path),    offsetof(struct event, path_old), offsetof(struct event, path_new),
+    offsetof(struct event, rule),    offsetof(struct event, policy),   offsetof(struct event, action),
     offsetof(struct event, message),
 };
 
@@ -238,8 +238,8 @@ static bool numbers_decode(struct slice *s, struct event *e, uint32_t *ret_bits)
     e->previous = slice_varint(s);
     uint64_t actions = slice_varint(s), changes = slice_varint(s), bits = slice_varint(s);
 
-    if (s->failed || version != VERSION || kind < EVENT_CHANGE || kind > EVENT_STATE || source > SOURCE_START ||
-        actions > UINT32_MAX || changes > UINT32_MAX || bits & ~(uint64_t)HAS_ALL)
+    if (s->failed || version != VERSION || kind < EVENT_CHANGE || kind > EVENT_STATE ||
+        source > SOURCE_START || actions > UINT32_MAX || changes > UINT32_MAX || bits & ~(uint64_t)HAS_ALL)
         return false;
     e->kind = (enum event_kind)kind;
     e->severity = (enum severity)severity;

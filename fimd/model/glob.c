@@ -1,8 +1,8 @@
 /* Shell patterns inside one component, and over whole paths by components.
  *
- * Both levels are matched in the same way: on a mismatch only the last star is retried, one step further. That
- * is enough (an earlier star that took less can always be followed by a later one that takes more), and it
- * keeps the time to length times length, whatever an attacker names his files. */
+ * Both levels are matched in the same way: on a mismatch only the last star is retried, one step further.
+ * That is enough (an earlier star that took less can always be followed by a later one that takes more), and
+ * it keeps the time to length times length, whatever an attacker names his files. */
 #include "fimd/model/glob.h"
 
 #include <string.h>

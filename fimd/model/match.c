@@ -3,9 +3,8 @@
  *
  *   path ─► trie: rules whose path is this or above it ─► depth ─► exclude ─► include ─► verdict
  *
- * An expression that gives up decides to the safe side: what it would exclude is watched, what it would include
- * is too. */
-#include <errno.h>
+ * An expression that gives up decides to the safe side: what it would exclude is watched, what it would
+ * include is too. */
 #include <string.h>
 
 #include "baseline/path.h"

@@ -2,7 +2,8 @@
  *
  *   name ─► patterns that allow its first byte ∩ its last byte ─► those few are matched
  *
- * Every event and every entry of a walk passes through here; of a dozen patterns seldom more than one is left. */
+ * Every event and every entry of a walk passes through here; of a dozen patterns seldom more than one is
+ * left. */
 #include "fimd/model/names.h"
 
 #include <stdint.h>

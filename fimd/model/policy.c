@@ -2,8 +2,8 @@
  *
  *   rules ─► copies ─► lists compiled (equal ones once) ─► paths into the trie ─► roots
  *
- * Owns the snapshot's memory. Must not look at the file system: whether a path exists, or is a symlink, is not
- * its business (the configuration resolves, the watch waits). */
+ * Owns the snapshot's memory. Must not look at the file system: whether a path exists, or is a symlink, is
+ * not its business (the configuration resolves, the watch waits). */
 #include "fimd/model/policy.h"
 
 #include <errno.h>
@@ -69,7 +69,8 @@ static int transient_check(const struct rule *r, struct fault *why)
     for (size_t i = 0; i < r->transient_count; i++) {
         const char *text = r->transient[i];
         if (strchr(text, '/') || !*text)
-            return fault_set(why, EINVAL, "the transient name '%s' is wrong: it is a name, without a slash", text);
+            return fault_set(why, EINVAL, "the transient name '%s' is wrong: it is a name, without a slash",
+                             text);
         if (glob_fault(text, strlen(text)))
             return fault_set(why, EINVAL, "the transient name '%s' is wrong: %s", text,
                              glob_fault(text, strlen(text)));
@@ -205,8 +206,8 @@ static int rules_add(struct policy *p, const struct rule *rules, size_t count, s
         struct fault inner = {0};
         int r = rule_add(p, &rules[i], &inner);
         if (r == -EINVAL)
-            return fault_set(why, EINVAL, "%s:%d: rule %s: %s", rules[i].file ? rules[i].file : "-", rules[i].line,
-                             rules[i].id ? rules[i].id : "-", inner.text);
+            return fault_set(why, EINVAL, "%s:%d: rule %s: %s", rules[i].file ? rules[i].file : "-",
+                             rules[i].line, rules[i].id ? rules[i].id : "-", inner.text);
         if (r < 0)
             return r;
     }

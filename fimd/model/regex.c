@@ -1,8 +1,8 @@
 /* Regular expressions over paths: the one place that knows PCRE2.
  *
- * Owns the compiled code and its match context, both read-only after regex_new. Matching works in bytes (a name
- * need not be UTF-8; (*UTF) in a pattern is refused), a newline is a byte like any other, and '$' means the very
- * end: a name with a newline in it must not slip past a pattern. */
+ * Owns the compiled code and its match context, both read-only after regex_new. Matching works in bytes (a
+ * name need not be UTF-8; (*UTF) in a pattern is refused), a newline is a byte like any other, and '$' means
+ * the very end: a name with a newline in it must not slip past a pattern. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "fimd/model/regex.h"
 

@@ -1,5 +1,5 @@
-/* A rule as configured: its memory. rule_fini is for one whose strings are each on the heap (the configuration's),
- * rule_copy makes one whose strings all live in an arena (the policy's). */
+/* A rule as configured: its memory. rule_fini is for one whose strings are each on the heap (the
+ * configuration's), rule_copy makes one whose strings all live in an arena (the policy's). */
 #include "fimd/model/rule.h"
 
 #include <errno.h>

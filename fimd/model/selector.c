@@ -86,7 +86,8 @@ static int add_one(struct selector *s, struct arena *a, const char *text, char *
     return 0;
 }
 
-int selector_make(struct arena *a, char *const *patterns, size_t count, struct selector **ret, struct fault *why)
+int selector_make(struct arena *a, char *const *patterns, size_t count, struct selector **ret,
+                  struct fault *why)
 {
     struct selector *s = count ? arena_alloc(a, sizeof(*s)) : NULL;
     size_t names_count = 0;
@@ -111,7 +112,8 @@ int selector_make(struct arena *a, char *const *patterns, size_t count, struct s
     return r;
 }
 
-static bool name_below(const struct names *n, const char *own, size_t own_len, const char *below, size_t below_len)
+static bool name_below(const struct names *n, const char *own, size_t own_len, const char *below,
+                       size_t below_len)
 {
     const char *name;
     size_t len;

@@ -12,7 +12,8 @@ struct selector;
 
 /* An empty list makes NULL, which selects nothing. 0, -EINVAL with the pattern named, -ENOMEM. The regular
  * expressions in it are not the arena's: selector_fini. */
-int selector_make(struct arena *a, char *const *patterns, size_t count, struct selector **ret, struct fault *why);
+int selector_make(struct arena *a, char *const *patterns, size_t count, struct selector **ret,
+                  struct fault *why);
 void selector_fini(struct selector *s);
 
 enum selected {
@@ -21,8 +22,8 @@ enum selected {
     SELECTED,
     SELECTED_UNSURE, /* an expression gave up: whoever asks decides to its safe side */
 };
-/* own: the last component of the rule's path when that is a pattern (name patterns hold for it too), else empty.
- * below: the path below the rule's, without a leading slash; may be empty. */
+/* own: the last component of the rule's path when that is a pattern (name patterns hold for it too), else
+ * empty. below: the path below the rule's, without a leading slash; may be empty. */
 enum selected selector_test(const struct selector *s, const char *own, size_t own_len, const char *below,
                             size_t below_len);
 

@@ -29,9 +29,12 @@ int strings_add(struct strings *s, const char *text)
 void output_settings_fini(struct output_settings *o)
 {
     struct strings *lists[] = {&o->rules, &o->tags, &o->actions, &o->not_tags, &o->hosts};
-    char *texts[] = {o->name,          o->path,         o->index,         o->pipeline,
-                     o->username,      o->password_file, o->api_key_file, o->bearer_token_file,
-                     o->ca_file,       o->certificate_file, o->key_file,  o->pinned_public_key};
+    char *texts[] = {o->name,         o->path,
+                     o->index,        o->pipeline,
+                     o->username,     o->password_file,
+                     o->api_key_file, o->bearer_token_file,
+                     o->ca_file,      o->certificate_file,
+                     o->key_file,     o->pinned_public_key};
     for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
         strings_fini(lists[i]);
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)

@@ -4,9 +4,10 @@
  *   /home/ * /.ssh            "home" ─ [*] ─ ".ssh" ■
  *   /srv/ ** /web/conf        "srv" ■ tail: ** web conf
  *
- * Literal children of all nodes are in one hash table (parent, name); the few that are patterns hang in a list at
- * their parent. What follows a '**' is no tree but a pattern at the node where it begins (pattern.c), so that no
- * node is ever visited twice and a search costs at most the nodes plus the tails times the path. */
+ * Literal children of all nodes are in one hash table (parent, name); the few that are patterns hang in a
+ * list at their parent. What follows a '**' is no tree but a pattern at the node where it begins (pattern.c),
+ * so that no node is ever visited twice and a search costs at most the nodes plus the tails times the path.
+ */
 #include "fimd/model/trie.h"
 
 #include <errno.h>
@@ -177,8 +178,8 @@ int trie_finish(struct trie *t, struct arena *a)
 }
 
 /* What is left of a path, from its next name on. */
-static struct trie_hit hit_make(const struct trie_end *end, const char *own, size_t own_len, const char *below,
-                                size_t below_len)
+static struct trie_hit hit_make(const struct trie_end *end, const char *own, size_t own_len,
+                                const char *below, size_t below_len)
 {
     while (below_len && *below == '/') {
         below++;
@@ -223,14 +224,15 @@ static const struct trie_node *literal_child(const struct trie *t, const struct 
     uint32_t hash = name_hash(parent, name, len);
     for (size_t at = hash & t->mask; t->table[at]; at = (at + 1) & t->mask) {
         const struct trie_node *n = t->table[at];
-        if (n->hash == hash && n->parent == parent && n->piece.len == len && !memcmp(n->piece.text, name, len))
+        if (n->hash == hash && n->parent == parent && n->piece.len == len &&
+            !memcmp(n->piece.text, name, len))
             return n;
     }
     return NULL;
 }
 
-static void visit(struct search *s, const struct trie_node *n, const char *own, size_t own_len, const char *below,
-                  size_t below_len)
+static void visit(struct search *s, const struct trie_node *n, const char *own, size_t own_len,
+                  const char *below, size_t below_len)
 {
     for (const struct trie_end *end = n->ends; end; end = end->next) {
         if (end->tail.count) {

@@ -26,9 +26,9 @@ int trie_add(struct trie *t, struct arena *a, const char *path, uint32_t rule);
 /* After the last trie_add. 0 or -ENOMEM. */
 int trie_finish(struct trie *t, struct arena *a);
 
-enum trie_more { /* what begins below the path that was searched for */
-    TRIE_CHILD = 1u << 0,  /* a direct child of it may be a rule's path */
-    TRIE_DEEPER = 1u << 1, /* something deeper may */
+enum trie_more {                        /* what begins below the path that was searched for */
+                 TRIE_CHILD = 1u << 0,  /* a direct child of it may be a rule's path */
+                 TRIE_DEEPER = 1u << 1, /* something deeper may */
 };
 
 /* Where a rule's path ends on the way along the path searched for. */

@@ -24,7 +24,8 @@ static int parse(const uint8_t *data, size_t size, struct settings *settings, st
         return -ENOMEM;
     memcpy(text, none, sizeof(none) - 1);
     memcpy(text + sizeof(none) - 1, data, size);
-    int r = config_parse("fuzz.yaml", text + skipped, sizeof(none) - 1 + size - skipped, environment, settings, mistakes);
+    int r = config_parse("fuzz.yaml", text + skipped, sizeof(none) - 1 + size - skipped, environment,
+                         settings, mistakes);
     free(text);
     return r;
 }

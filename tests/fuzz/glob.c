@@ -1,4 +1,5 @@
-/* Any pattern against any path, alone and inside a rule: "pattern\npath". The walk must agree with the match. */
+/* Any pattern against any path, alone and inside a rule: "pattern\npath". The walk must agree with the match.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -48,10 +49,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (pattern && path && root) {
         size_t len = strlen(path);
         struct rule by_path = {.paths = &pattern, .paths_count = 1, .depth = (int)(size % 4) - 1};
-        struct rule excluding = {.paths = &root, .paths_count = 1, .depth = RULE_DEPTH_ALL,
-                                 .exclude = &pattern, .exclude_count = 1};
-        struct rule including = {.paths = &root, .paths_count = 1, .depth = RULE_DEPTH_ALL,
-                                 .include = &pattern, .include_count = 1};
+        struct rule excluding = {.paths = &root,
+                                 .paths_count = 1,
+                                 .depth = RULE_DEPTH_ALL,
+                                 .exclude = &pattern,
+                                 .exclude_count = 1};
+        struct rule including = {.paths = &root,
+                                 .paths_count = 1,
+                                 .depth = RULE_DEPTH_ALL,
+                                 .include = &pattern,
+                                 .include_count = 1};
         (void)glob_match(pattern, path, len);
         check_rule(&by_path, path, len);
         check_rule(&excluding, path, len);

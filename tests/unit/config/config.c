@@ -30,7 +30,8 @@ static int parse(const char *text, struct settings *ret, struct mistakes *mistak
 static void print(const struct mistakes *m)
 {
     for (size_t i = 0; i < m->count; i++)
-        fprintf(stderr, "%s:%d:%d: %s\n", m->list[i].file, m->list[i].line, m->list[i].column, m->list[i].text);
+        fprintf(stderr, "%s:%d:%d: %s\n", m->list[i].file, m->list[i].line, m->list[i].column,
+                m->list[i].text);
 }
 
 static struct settings must_parse(const char *text)
@@ -127,13 +128,14 @@ Test(config, every_key_of_today_is_read)
 
 Test(config, a_rule_is_read_whole)
 {
-    struct settings s = must_parse("policies: []\nwatch:\n"
-                                   "  - id: app\n    path: [/srv/app, '/srv/*/conf']\n    recursive: 2\n"
-                                   "    include: ['*.conf']\n    exclude: ['*.swp', '/\\.git/']\n"
-                                   "    attributes: [all, '-mtime', '-ctime']\n    grow_only: false\n    diff: no\n"
-                                   "    transient: []\n    severity: high\n    tags: [x]\n"
-                                   "  - path: /srv/other\n    recursive: false\n    attributes: '-mtime'\n"
-                                   "  - path: /srv/other\n    attributes: [content, mode]\n");
+    struct settings s =
+        must_parse("policies: []\nwatch:\n"
+                   "  - id: app\n    path: [/srv/app, '/srv/*/conf']\n    recursive: 2\n"
+                   "    include: ['*.conf']\n    exclude: ['*.swp', '/\\.git/']\n"
+                   "    attributes: [all, '-mtime', '-ctime']\n    grow_only: false\n    diff: no\n"
+                   "    transient: []\n    severity: high\n    tags: [x]\n"
+                   "  - path: /srv/other\n    recursive: false\n    attributes: '-mtime'\n"
+                   "  - path: /srv/other\n    attributes: [content, mode]\n");
     cr_assert_eq(policy_count(s.policy), 3);
     const struct rule *r = policy_rule(s.policy, 0);
     cr_expect_str_eq(r->id, "app");
@@ -164,7 +166,8 @@ Test(config, outputs_are_read_whole_and_named)
 {
     struct settings s = must_parse(
         "outputs:\n"
-        "  - {type: console, min_severity: high, rules: [sudoers], tags: [t], not_tags: [u], actions: [created]}\n"
+        "  - {type: console, min_severity: high, rules: [sudoers], tags: [t], not_tags: [u], actions: "
+        "[created]}\n"
         "  - {type: console}\n"
         "  - {type: file, path: /x, rotate: {size: 1MiB, keep: 2}, fsync: true, name: nd}\n"
         "  - type: elasticsearch\n    hosts: https://es1:9200\n    index: 'audit-%Y.%m.%d'\n    username: u\n"
@@ -226,8 +229,10 @@ static void check_wrong(const struct wrong *rows, size_t count)
             print(&m);
         if (m.count) {
             cr_expect_str_eq(m.list[0].file, "test.yaml");
-            cr_expect_eq(m.list[0].line, rows[i].line, "row %zu: line %d: %s", i, m.list[0].line, rows[i].text);
-            cr_expect_eq(m.list[0].column, rows[i].column, "row %zu: column %d: %s", i, m.list[0].column, rows[i].text);
+            cr_expect_eq(m.list[0].line, rows[i].line, "row %zu: line %d: %s", i, m.list[0].line,
+                         rows[i].text);
+            cr_expect_eq(m.list[0].column, rows[i].column, "row %zu: column %d: %s", i, m.list[0].column,
+                         rows[i].text);
             cr_expect(strstr(m.list[0].text, rows[i].says), "row %zu: %s", i, m.list[0].text);
         }
         mistakes_fini(&m);
@@ -235,9 +240,9 @@ static void check_wrong(const struct wrong *rows, size_t count)
 }
 
 #define WRONG(rows) check_wrong(rows, sizeof(rows) / sizeof(*(rows)))
-#define RULE "policies: []\nwatch:\n  - path: /srv\n    "
-#define OUTPUT "policies: []\noutputs:\n  - "
-#define ES OUTPUT "{type: elasticsearch, hosts: [http://e], "
+#define RULE        "policies: []\nwatch:\n  - path: /srv\n    "
+#define OUTPUT      "policies: []\noutputs:\n  - "
+#define ES          OUTPUT "{type: elasticsearch, hosts: [http://e], "
 
 Test(config, what_is_no_yaml_is_told_with_its_place)
 {
@@ -255,7 +260,8 @@ Test(config, what_is_no_yaml_is_told_with_its_place)
         {"? [a]\n: b\n", 1, 3, "a key is a plain word"},
         {"settle: 1s\n---\nsettle: 2s\n", 2, 1, "second document"},
         {"settle: \"a\\0b\"\n", 1, 9, "NUL"},
-        {"tags: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n", 1, 39, "nested too deep"},
+        {"tags: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n", 1, 39,
+         "nested too deep"},
         {"settle: 1s\nsettle: 2s\n", 2, 1, "stands a second time; it is also in line 1"},
     };
     WRONG(rows);
@@ -329,7 +335,8 @@ Test(config, a_wrong_rule_is_told_at_the_pattern)
         {"policies: []\nwatch:\n  - path: srv", 3, 11, "relative"},
         {"policies: []\nwatch:\n  - path: [/srv, '/a[']", 3, 18, "a '[' has no ']'"},
         {"policies: []\nwatch:\n  - path: /a/../b", 3, 11, "'..'"},
-        {RULE "exclude: [a, '/(/']", 4, 18, "the regular expression /(/ is wrong: missing closing parenthesis"},
+        {RULE "exclude: [a, '/(/']", 4, 18,
+         "the regular expression /(/ is wrong: missing closing parenthesis"},
         {RULE "include: ['a[']", 4, 15, "the pattern 'a[' is wrong"},
         {RULE "transient: [a/b]", 4, 17, "without a slash"},
         {RULE "attributes: ['-all']", 4, 17, "no attribute is left"},
@@ -337,9 +344,11 @@ Test(config, a_wrong_rule_is_told_at_the_pattern)
         {RULE "recursive: -1", 4, 16, "write true, false or how many levels"},
         {RULE "id: 'a b'", 4, 9, "other signs"},
         {RULE "follow_symlinks: perhaps", 4, 22, "write true or false"},
-        {"policies: []\nwatch:\n  - {path: '/srv/*', follow_symlinks: true}", 3, 12, "cannot follow the pattern"},
+        {"policies: []\nwatch:\n  - {path: '/srv/*', follow_symlinks: true}", 3, 12,
+         "cannot follow the pattern"},
         {"watch:\n  - {path: /srv, id: sudoers}", 2, 22, "also that of the rule at (built in)/sudoers.yaml:"},
-        {"policies: []\nwatch:\n  - {path: /a, id: x}\n  - {path: /b, id: x}", 4, 20, "the rule at test.yaml:3"},
+        {"policies: []\nwatch:\n  - {path: /a, id: x}\n  - {path: /b, id: x}", 4, 20,
+         "the rule at test.yaml:3"},
     };
     WRONG(rows);
 }
@@ -369,8 +378,10 @@ Test(config, a_wrong_output_is_told)
         {ES "verify: no}", 3, 54, "write full, certificate or none"},
         {OUTPUT "{type: console, name: 'a b'}", 3, 27, "other signs"},
         {OUTPUT "{type: console, actions: [create]}", 3, 31, "it may be meant: created"},
-        {"outputs: [{type: console, rules: [sudoer]}]", 1, 35, "no rule has the id 'sudoer'; nearest is sudoers"},
-        {"policies: []\noutputs: [{type: console, name: x}, {type: console, name: x}]", 2, 59, "two outputs are called 'x'"},
+        {"outputs: [{type: console, rules: [sudoer]}]", 1, 35,
+         "no rule has the id 'sudoer'; nearest is sudoers"},
+        {"policies: []\noutputs: [{type: console, name: x}, {type: console, name: x}]", 2, 59,
+         "two outputs are called 'x'"},
     };
     WRONG(rows);
 }
@@ -395,8 +406,11 @@ Test(config, all_mistakes_are_told_at_once_in_their_order)
 {
     struct settings s;
     struct mistakes m = {0};
-    cr_assert_eq(parse("outputs: [{type: fil}]\nsettle: x\npolicies: [nope-nope]\nwatch: [{path: x, severity: y}]\n"
-                       "digests: [z]\n", &s, &m), -EINVAL);
+    cr_assert_eq(
+        parse("outputs: [{type: fil}]\nsettle: x\npolicies: [nope-nope]\nwatch: [{path: x, severity: y}]\n"
+              "digests: [z]\n",
+              &s, &m),
+        -EINVAL);
     int lines[] = {1, 2, 3, 4, 4, 5};
     cr_assert_eq(m.count, 6);
     for (size_t i = 0; i < m.count; i++)
@@ -439,8 +453,14 @@ Test(config, a_policy_file_hides_the_built_in_one_and_its_mistakes_name_it)
     cr_expect_str_eq(policy_rule(s.policy, 0)->file, path);
     settings_fini(&s);
 
-    const char *bad[] = {"", "name: other\nwatch: []\n", "description: x\n", "watch: []\nset: []\n",
-                         "watch: [{path: x}]", "set: [nope-nope]", "wacht: []\nset: []", "a: ["};
+    const char *bad[] = {"",
+                         "name: other\nwatch: []\n",
+                         "description: x\n",
+                         "watch: []\nset: []\n",
+                         "watch: [{path: x}]",
+                         "set: [nope-nope]",
+                         "wacht: []\nset: []",
+                         "a: ["};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct mistakes m = {0};
         write_file(path, bad[i]);
@@ -486,8 +506,9 @@ Test(config, symlinks_on_the_way_are_resolved_and_the_last_is_kept)
         size_t at, count;
         const char *path;
     } rows[] = {
-        {"a", 0, 1, "/real/x"}, {"b", 0, 1, "/link"},    {"c", 0, 2, "/link"},         {"c", 1, 2, "/real"},
-        {"d", 0, 3, "/real/*"}, {"d", 1, 3, "/real/**"}, {"d", 2, 3, "/real/none/y*"}, {"e", 0, 1, "/real/a\\*b"},
+        {"a", 0, 1, "/real/x"},       {"b", 0, 1, "/link"},       {"c", 0, 2, "/link"},
+        {"c", 1, 2, "/real"},         {"d", 0, 3, "/real/*"},     {"d", 1, 3, "/real/**"},
+        {"d", 2, 3, "/real/none/y*"}, {"e", 0, 1, "/real/a\\*b"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         const struct rule *r = rule_at(&s, rows[i].id);
@@ -579,11 +600,20 @@ Test(config, temporary_names_of_tools_are_transient_and_real_ones_are_not)
         const char *path;
         bool transient;
     } rows[] = {
-        {"/etc/sudoers.d/sedAbC12x", true}, {"/etc/sudoers.d/.x.swp", true},    {"/etc/sudoers.d/4913", true},
-        {"/etc/sudoers.d/x~", true},        {"/etc/sudoers.d/x.tmp", true},     {"/etc/pam.d/sshd.dpkg-new", true},
-        {"/etc/pam.d/.#sshdAb12", true},    {"/etc/systemd/.#x", true},         {"/etc/sudoers.d/alice", false},
-        {"/etc/pam.d/sshd", false},         {"/etc/sudoers.d/.hidden", false},  {"/etc/sudoers.d/x.dpkg-old", false},
-        {"/etc/passwd", false},             {"/var/spool/cron/crontabs/tmp.aB3dE6", true},
+        {"/etc/sudoers.d/sedAbC12x", true},
+        {"/etc/sudoers.d/.x.swp", true},
+        {"/etc/sudoers.d/4913", true},
+        {"/etc/sudoers.d/x~", true},
+        {"/etc/sudoers.d/x.tmp", true},
+        {"/etc/pam.d/sshd.dpkg-new", true},
+        {"/etc/pam.d/.#sshdAb12", true},
+        {"/etc/systemd/.#x", true},
+        {"/etc/sudoers.d/alice", false},
+        {"/etc/pam.d/sshd", false},
+        {"/etc/sudoers.d/.hidden", false},
+        {"/etc/sudoers.d/x.dpkg-old", false},
+        {"/etc/passwd", false},
+        {"/var/spool/cron/crontabs/tmp.aB3dE6", true},
         {"/var/spool/cron/crontabs/alice", false},
     };
     struct settings s = must_parse("policy_path: []\n");

@@ -101,8 +101,8 @@ Test(values, cloud_ids_become_addresses)
         {"n:ZXUuZXhhbXBsZS5vcmc6OTI0MyRhYmMkZGVm", "https://abc.eu.example.org:9243"},
         {"n:ZXUuZXhhbXBsZS5vcmc6OTI0MyRhYmM6MTIk", "https://abc.eu.example.org:12"},
         {"n:ZXUuZXhhbXBsZS5vcmc=", NULL},         /* no '$' */
-        {"n:JGFiYw==", NULL},                      /* no host */
-        {"n:ZXUvLi4kYWJj", NULL},                  /* a slash in the host */
+        {"n:JGFiYw==", NULL},                     /* no host */
+        {"n:ZXUvLi4kYWJj", NULL},                 /* a slash in the host */
         {"n:ZXUuZXhhbXBsZS5vcmc6eHgkYWJj", NULL}, /* a port of letters */
         {"n:!!!!", NULL},
         {"", NULL},

@@ -19,8 +19,14 @@ static char *copy(const char *text)
 static void entry_fill(struct entry *e, uint8_t seed)
 {
     static const uint8_t sizes[] = {16, 20, 32};
-    *e = (struct entry){.type = ENTRY_FILE, .mode = 0440, .nlink = 1, .inode = 1048601u + seed, .generation = 0x8a31b2c4u,
-                        .device = 0xfd00, .size = 1714u + seed, .mtime = INT64_C(1788513330120000000) + seed,
+    *e = (struct entry){.type = ENTRY_FILE,
+                        .mode = 0440,
+                        .nlink = 1,
+                        .inode = 1048601u + seed,
+                        .generation = 0x8a31b2c4u,
+                        .device = 0xfd00,
+                        .size = 1714u + seed,
+                        .mtime = INT64_C(1788513330120000000) + seed,
                         .ctime = INT64_C(1788513330121000000) + seed};
     e->digests.count = 3;
     for (size_t i = 0; i < 3; i++) {
@@ -38,7 +44,11 @@ static struct actor *actor_make(void)
     struct actor *a = actor_new();
     cr_assert(a);
     a->grade = GRADE_PROCESS;
-    a->program = (struct program){4711, copy("vim"), copy("/usr/bin/vim.basic"), malloc(sizeof(args)), sizeof(args),
+    a->program = (struct program){4711,
+                                  copy("vim"),
+                                  copy("/usr/bin/vim.basic"),
+                                  malloc(sizeof(args)),
+                                  sizeof(args),
                                   INT64_C(1788513302400000000)};
     memcpy(a->program.args, args, sizeof(args));
     a->ppid = 4709;
@@ -59,9 +69,14 @@ static struct actor *actor_make(void)
 
 static void change_make(struct event *e)
 {
-    *e = (struct event){.kind = EVENT_CHANGE, .time = INT64_C(1788513330123456789), .created = INT64_C(1788513330131000000),
-                        .severity = SEVERITY_HIGH, .previous = 48000, .actions = ACTION_UPDATED,
-                        .source = SOURCE_FANOTIFY, .changes = ATTR_CONTENT | ATTR_SIZE | ATTR_MTIME | ATTR_INODE};
+    *e = (struct event){.kind = EVENT_CHANGE,
+                        .time = INT64_C(1788513330123456789),
+                        .created = INT64_C(1788513330131000000),
+                        .severity = SEVERITY_HIGH,
+                        .previous = 48000,
+                        .actions = ACTION_UPDATED,
+                        .source = SOURCE_FANOTIFY,
+                        .changes = ATTR_CONTENT | ATTR_SIZE | ATTR_MTIME | ATTR_INODE};
     e->path = copy("/etc/sudoers");
     e->rule = copy("sudoers");
     e->policy = copy("sudoers");

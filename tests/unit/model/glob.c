@@ -17,16 +17,44 @@ struct row {
 };
 
 static const struct row components[] = {
-    {"", "", true},           {"", "a", false},         {"a", "a", true},           {"a", "b", false},
-    {"*", "", true},          {"*", ".hidden", true},   {"a*", "abc", true},        {"*c", "abc", true},
-    {"*b*", "abc", true},     {"a*c*e", "abcde", true}, {"a*c*e", "abcd", false},   {"**", "x", true},
-    {"?", "a", true},         {"?", "", false},         {"??", "a", false},         {"[abc]", "b", true},
-    {"[abc]", "d", false},    {"[a-c]x", "bx", true},   {"[!a-c]", "d", true},      {"[^a-c]", "a", false},
-    {"[]a]", "]", true},      {"[!]a]", "]", false},    {"[a-]", "-", true},        {"[\\]]", "]", true},
-    {"[a-\\c]", "b", true},   {"\\*", "*", true},       {"\\*", "x", false},        {"a\\?b", "a?b", true},
-    {"[", "[", true},         {"[a", "[a", true},       {"sed??????", "sedA1b2C3", true},
-    {".*.sw?", ".f.swp", true}, {".*.sw?", "f.swp", false}, {"*~", "~", true},      {"#*#", "#x#", true},
-    {"*.tmp", ".tmp", true},  {"[\xff]", "\xff", true}, {"\xc3?", "\xc3\xa9", true},
+    {"", "", true},
+    {"", "a", false},
+    {"a", "a", true},
+    {"a", "b", false},
+    {"*", "", true},
+    {"*", ".hidden", true},
+    {"a*", "abc", true},
+    {"*c", "abc", true},
+    {"*b*", "abc", true},
+    {"a*c*e", "abcde", true},
+    {"a*c*e", "abcd", false},
+    {"**", "x", true},
+    {"?", "a", true},
+    {"?", "", false},
+    {"??", "a", false},
+    {"[abc]", "b", true},
+    {"[abc]", "d", false},
+    {"[a-c]x", "bx", true},
+    {"[!a-c]", "d", true},
+    {"[^a-c]", "a", false},
+    {"[]a]", "]", true},
+    {"[!]a]", "]", false},
+    {"[a-]", "-", true},
+    {"[\\]]", "]", true},
+    {"[a-\\c]", "b", true},
+    {"\\*", "*", true},
+    {"\\*", "x", false},
+    {"a\\?b", "a?b", true},
+    {"[", "[", true},
+    {"[a", "[a", true},
+    {"sed??????", "sedA1b2C3", true},
+    {".*.sw?", ".f.swp", true},
+    {".*.sw?", "f.swp", false},
+    {"*~", "~", true},
+    {"#*#", "#x#", true},
+    {"*.tmp", ".tmp", true},
+    {"[\xff]", "\xff", true},
+    {"\xc3?", "\xc3\xa9", true},
 };
 
 Test(glob, components_match)
@@ -45,7 +73,8 @@ Test(glob, first_and_last_byte_never_hide_a_match)
         size_t len = strlen(r->text);
         if (!r->matches || !len || glob_fault(r->pattern, strlen(r->pattern)))
             continue;
-        int first = glob_first(r->pattern, strlen(r->pattern)), last = glob_last(r->pattern, strlen(r->pattern));
+        int first = glob_first(r->pattern, strlen(r->pattern)),
+            last = glob_last(r->pattern, strlen(r->pattern));
         cr_expect(first < 0 || first == (unsigned char)r->text[0], "'%s'", r->pattern);
         cr_expect(last < 0 || last == (unsigned char)r->text[len - 1], "'%s'", r->pattern);
     }
@@ -54,13 +83,25 @@ Test(glob, first_and_last_byte_never_hide_a_match)
 Test(glob, whole_paths_match_by_components)
 {
     static const struct row rows[] = {
-        {"/etc/*", "/etc/passwd", true},      {"/etc/*", "/etc/ssh/x", false},  {"/etc/**", "/etc/ssh/x", true},
-        {"/etc/**", "/etc", true},            {"/**/x", "/x", true},            {"/**/x", "/a/b/x", true},
-        {"/a/**/b/**/c", "/a/1/b/2/3/c", true}, {"/a/**/b/**/c", "/a/1/2/3/c", false},
-        {"/a/**/b", "/a/b/c/b", true},        {"*.c", "x.c", true},             {"*.c", "/x.c", false},
-        {"/etc/", "/etc", true},              {"/", "/", true},                 {"/", "/x", false},
-        {"a//b", "a/b", true},                {"", "", true},                   {"", "a", false},
-        {"**", "a/b", true},                  {"/h*/?", "/home/x", true},
+        {"/etc/*", "/etc/passwd", true},
+        {"/etc/*", "/etc/ssh/x", false},
+        {"/etc/**", "/etc/ssh/x", true},
+        {"/etc/**", "/etc", true},
+        {"/**/x", "/x", true},
+        {"/**/x", "/a/b/x", true},
+        {"/a/**/b/**/c", "/a/1/b/2/3/c", true},
+        {"/a/**/b/**/c", "/a/1/2/3/c", false},
+        {"/a/**/b", "/a/b/c/b", true},
+        {"*.c", "x.c", true},
+        {"*.c", "/x.c", false},
+        {"/etc/", "/etc", true},
+        {"/", "/", true},
+        {"/", "/x", false},
+        {"a//b", "a/b", true},
+        {"", "", true},
+        {"", "a", false},
+        {"**", "a/b", true},
+        {"/h*/?", "/home/x", true},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         cr_expect_eq(glob_match(rows[i].pattern, rows[i].text, strlen(rows[i].text)), rows[i].matches,
@@ -114,14 +155,17 @@ Test(regex, finds_bytes_and_gives_up_in_time)
         const char *pattern, *text;
         int found;
     } rows[] = {
-        {"^a$", "a", 1},  {"^a$", "a\n", 0}, {"a.b", "a\nb", 1}, {"\\xff", "\xff", 1}, {"(?i)A", "xax", 1},
-        {"", "x", 1},     {"b", "a", 0},     {"^(a+)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", -1},
+        {"^a$", "a", 1},     {"^a$", "a\n", 0},
+        {"a.b", "a\nb", 1},  {"\\xff", "\xff", 1},
+        {"(?i)A", "xax", 1}, {"", "x", 1},
+        {"b", "a", 0},       {"^(a+)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", -1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct regex *r = NULL;
         struct fault why = {0};
         cr_assert_eq(regex_new(rows[i].pattern, strlen(rows[i].pattern), &r, &why), 0, "%s", why.text);
-        cr_expect_eq(regex_find(r, rows[i].text, strlen(rows[i].text)), rows[i].found, "'%s'", rows[i].pattern);
+        cr_expect_eq(regex_find(r, rows[i].text, strlen(rows[i].text)), rows[i].found, "'%s'",
+                     rows[i].pattern);
         regex_free(r);
     }
     struct regex *r = NULL;
@@ -138,8 +182,8 @@ Test(regex, what_looks_at_the_end_is_tried_on_every_beginning)
         const char *pattern;
         bool grows;
     } rows[] = {
-        {"\\.git\\/", true}, {"^a+[0-9]*", true}, {"a\\$", true},   {"a$", false},     {"a\\z", false},
-        {"a\\b", false},     {"a(?!b)", false},   {"a++b", false},  {"(*COMMIT)a", false}, {"\\\\b", true},
+        {"\\.git\\/", true}, {"^a+[0-9]*", true}, {"a\\$", true},  {"a$", false},         {"a\\z", false},
+        {"a\\b", false},     {"a(?!b)", false},   {"a++b", false}, {"(*COMMIT)a", false}, {"\\\\b", true},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct regex *r = NULL;

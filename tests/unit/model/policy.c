@@ -35,12 +35,20 @@ static int build(const struct case_rule *cases, size_t count, struct policy **re
         const struct case_rule *c = &cases[i];
         snprintf(ids[i], sizeof(ids[i]), "r%zu", i);
         rules[i] = (struct rule){
-            .id = ids[i], .policy = "test", .file = "test.yaml", .line = (int)i + 1,
-            .paths = (char **)c->paths, .paths_count = length(c->paths),
-            .include = (char **)c->include, .include_count = length(c->include),
-            .exclude = (char **)c->exclude, .exclude_count = length(c->exclude),
-            .transient = (char **)c->transient, .transient_count = length(c->transient),
-            .depth = c->depth, .severity = c->severity ? c->severity : SEVERITY_MEDIUM,
+            .id = ids[i],
+            .policy = "test",
+            .file = "test.yaml",
+            .line = (int)i + 1,
+            .paths = (char **)c->paths,
+            .paths_count = length(c->paths),
+            .include = (char **)c->include,
+            .include_count = length(c->include),
+            .exclude = (char **)c->exclude,
+            .exclude_count = length(c->exclude),
+            .transient = (char **)c->transient,
+            .transient_count = length(c->transient),
+            .depth = c->depth,
+            .severity = c->severity ? c->severity : SEVERITY_MEDIUM,
             .attributes = c->attributes ? c->attributes : ATTR_ALL,
         };
     }
@@ -88,7 +96,7 @@ static void check_rows(const struct row *rows, size_t count)
 }
 
 #define ROWS(rows) check_rows(rows, sizeof(rows) / sizeof(*(rows)))
-#define ALL .depth = RULE_DEPTH_ALL
+#define ALL        .depth = RULE_DEPTH_ALL
 
 Test(policy, a_directory_covers_itself_and_what_is_below_and_nothing_beside)
 {
@@ -285,8 +293,9 @@ Test(policy, a_name_is_transient_when_every_rule_that_wants_it_says_so)
         const char *path;
         bool transient;
     } rows[] = {
-        {"/etc/a~", true},        {"/etc/a", false},       {"/etc/sedAbc123", true}, {"/etc/sedAbc12", false},
-        {"/etc/x/y.dpkg-new", true}, {"/etc/.f.swp", true}, {"/etc/f.swp", false},  {"/etc/keep/a~", false},
+        {"/etc/a~", true},        {"/etc/a", false},           {"/etc/sedAbc123", true},
+        {"/etc/sedAbc12", false}, {"/etc/x/y.dpkg-new", true}, {"/etc/.f.swp", true},
+        {"/etc/f.swp", false},    {"/etc/keep/a~", false},
     };
     struct policy *p = must_build(rules, 3);
     struct verdict v;
@@ -336,13 +345,17 @@ Test(policy, bad_patterns_are_refused_with_the_rule_named)
         {{{"etc"}, ALL}, "test.yaml:1: rule r0: the path etc is wrong"},
         {{{"/etc/../x"}, ALL}, "'..'"},
         {{{"/etc/[a"}, ALL}, "a '[' has no ']'"},
-        {{{"/etc"}, .exclude = {"/(/"}, ALL}, "the regular expression /(/ is wrong: missing closing parenthesis"},
+        {{{"/etc"}, .exclude = {"/(/"}, ALL},
+         "the regular expression /(/ is wrong: missing closing parenthesis"},
         {{{"/etc"}, .include = {"a["}, ALL}, "pattern 'a['"},
         {{{"/etc"}, .include = {""}, ALL}, "it is empty"},
         {{{"/etc"}, .transient = {"a/b"}, ALL}, "without a slash"},
         {{{"/etc"}, .transient = {"a\\"}, ALL}, "backslash"},
-        {{{"/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/"
-           "3/4/5/6/7/8/9/0/1/2/3"}, ALL}, "more than 62 components"},
+        {{{"/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/"
+           "9/0/1/2/"
+           "3/4/5/6/7/8/9/0/1/2/3"},
+          ALL},
+         "more than 62 components"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct policy *p = NULL;
