@@ -1,12 +1,22 @@
-/* Records → act, by tables: field name → how it is read → where it goes. The kernel writes the fields of a record
- * in a fixed order, so the table stands in that order and the entry after the last hit is tried first: a record
- * costs about one comparison a field. */
+/* Records → act, by tables: field name → how it is read → where it goes. The kernel writes the fields of a
+ * record in a fixed order, so the table stands in that order and the entry after the last hit is tried
+ * first: a record costs about one comparison a field. */
 #include "fimd/audit/act.h"
 
 #include <string.h>
 
-enum kind { KIND_DECIMAL, KIND_HEX, KIND_OCTAL, KIND_SIGNED, KIND_HEX64, KIND_INODE, KIND_YES, KIND_TEXT, KIND_ITEM,
-            KIND_DEVICE };
+enum kind {
+    KIND_DECIMAL,
+    KIND_HEX,
+    KIND_OCTAL,
+    KIND_SIGNED,
+    KIND_HEX64,
+    KIND_INODE,
+    KIND_YES,
+    KIND_TEXT,
+    KIND_ITEM,
+    KIND_DEVICE
+};
 
 struct target {
     const char *name;
@@ -19,14 +29,14 @@ struct target {
 #define ITEM(text, how, member) {text, sizeof(text) - 1, how, offsetof(struct act_path, member)}
 
 static const struct target syscall_fields[] = {
-    ACT("arch", KIND_HEX, arch),        ACT("syscall", KIND_DECIMAL, call),  ACT("success", KIND_YES, success),
-    ACT("exit", KIND_SIGNED, exit),     ACT("a0", KIND_HEX64, args[0]),      ACT("a1", KIND_HEX64, args[1]),
-    ACT("a2", KIND_HEX64, args[2]),     ACT("a3", KIND_HEX64, args[3]),      ACT("ppid", KIND_DECIMAL, ppid),
-    ACT("pid", KIND_DECIMAL, pid),      ACT("auid", KIND_DECIMAL, auid),     ACT("uid", KIND_DECIMAL, uid),
-    ACT("gid", KIND_DECIMAL, gid),      ACT("euid", KIND_DECIMAL, euid),     ACT("suid", KIND_DECIMAL, suid),
-    ACT("fsuid", KIND_DECIMAL, fsuid),  ACT("egid", KIND_DECIMAL, egid),     ACT("sgid", KIND_DECIMAL, sgid),
-    ACT("fsgid", KIND_DECIMAL, fsgid),  ACT("tty", KIND_TEXT, tty),          ACT("ses", KIND_DECIMAL, ses),
-    ACT("comm", KIND_TEXT, comm),       ACT("exe", KIND_TEXT, exe),          ACT("key", KIND_TEXT, key),
+    ACT("arch", KIND_HEX, arch),       ACT("syscall", KIND_DECIMAL, call), ACT("success", KIND_YES, success),
+    ACT("exit", KIND_SIGNED, exit),    ACT("a0", KIND_HEX64, args[0]),     ACT("a1", KIND_HEX64, args[1]),
+    ACT("a2", KIND_HEX64, args[2]),    ACT("a3", KIND_HEX64, args[3]),     ACT("ppid", KIND_DECIMAL, ppid),
+    ACT("pid", KIND_DECIMAL, pid),     ACT("auid", KIND_DECIMAL, auid),    ACT("uid", KIND_DECIMAL, uid),
+    ACT("gid", KIND_DECIMAL, gid),     ACT("euid", KIND_DECIMAL, euid),    ACT("suid", KIND_DECIMAL, suid),
+    ACT("fsuid", KIND_DECIMAL, fsuid), ACT("egid", KIND_DECIMAL, egid),    ACT("sgid", KIND_DECIMAL, sgid),
+    ACT("fsgid", KIND_DECIMAL, fsgid), ACT("tty", KIND_TEXT, tty),         ACT("ses", KIND_DECIMAL, ses),
+    ACT("comm", KIND_TEXT, comm),      ACT("exe", KIND_TEXT, exe),         ACT("key", KIND_TEXT, key),
 };
 static const struct target uring_fields[] = {
     ACT("uring_op", KIND_DECIMAL, call), ACT("success", KIND_YES, success),  ACT("exit", KIND_SIGNED, exit),
@@ -54,7 +64,8 @@ static enum act_item item_of(struct span s)
     static const struct {
         const char *name;
         enum act_item item;
-    } items[] = {{"NORMAL", ITEM_NORMAL}, {"PARENT", ITEM_PARENT}, {"CREATE", ITEM_CREATE}, {"DELETE", ITEM_DELETE}};
+    } items[] = {
+        {"NORMAL", ITEM_NORMAL}, {"PARENT", ITEM_PARENT}, {"CREATE", ITEM_CREATE}, {"DELETE", ITEM_DELETE}};
     for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
         if (span_is(s, items[i].name)) {
             return items[i].item;
@@ -126,7 +137,8 @@ static bool target_hit(const struct target *t, const struct field *f)
 }
 
 /* Reads fields into `base` until the body ends, or the field named `last` (its table entry) has been read. */
-static void read_body(struct span body, const struct target *table, size_t count, void *base, const char *last)
+static void read_body(struct span body, const struct target *table, size_t count, void *base,
+                      const char *last)
 {
     struct field f;
     size_t next = 0;

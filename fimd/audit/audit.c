@@ -4,8 +4,8 @@
  *         ├► somebody waits and nothing comes: is the kernel's queue empty? then the stream has gone past
  *         └► every minute, and after anything that smells of a change: the keeper looks at the rules
  *
- * Locks: `control` (the keeper and its socket; held while the kernel works, a rule's removal takes it 13 ms) before
- * table.lock (short). Callbacks are called by the thread with neither held. */
+ * Locks: `control` (the keeper and its socket; held while the kernel works, a rule's removal takes it 13
+ * ms) before table.lock (short). Callbacks are called by the thread with neither held. */
 #include "fimd/audit/audit.h"
 
 #include <errno.h>
@@ -30,10 +30,11 @@
 #define MS(n) ((int64_t)(n) * NS_PER_MS)
 
 enum {
-    IDLE_MS = 1000,      /* between housekeepings */
-    PROBE_MS = 4,        /* of silence, while somebody waits, before the kernel's queue is asked */
-    BUSY_BATCHES = 4,    /* so many short reads in a row, each within a ms of the last: a storm of single wake-ups */
-    NAP_US = 2000,       /* the storm's records are gathered meanwhile; 16 MB of buffer hold 100 times as many */
+    IDLE_MS = 1000, /* between housekeepings */
+    PROBE_MS = 4,   /* of silence, while somebody waits, before the kernel's queue is asked */
+    BUSY_BATCHES =
+        4, /* so many short reads in a row, each within a ms of the last: a storm of single wake-ups */
+    NAP_US = 2000, /* the storm's records are gathered meanwhile; 16 MB of buffer hold 100 times as many */
 };
 #define LOOK_EVERY MS(60000)
 #define LOOK_AFTER_CHANGE MS(50) /* auditctl -R makes a record a rule: one look for all of them */
@@ -109,7 +110,8 @@ static void states_tell(struct audit *a, bool drop)
 
 /* ---- duties ---- */
 
-/* The kernel wakes us for every record: in a storm of them the writer would pay for it, so they are let gather. */
+/* The kernel wakes us for every record: in a storm of them the writer would pay for it, so they are let
+ * gather. */
 static void nap_in_storm(struct audit *a)
 {
     int64_t now = clock_mono();
@@ -144,9 +146,9 @@ static void passed(struct audit *a, int64_t at)
     }
 }
 
-/* Nothing came for a while: with the kernel's queue empty, and our socket after it, all that was logged before is
- * here. The queue counts what has not been taken off it, so the last record may just be on its way to us: hence the
- * moment of the probe before is the one that counts. */
+/* Nothing came for a while: with the kernel's queue empty, and our socket after it, all that was logged
+ * before is here. The queue counts what has not been taken off it, so the last record may just be on its
+ * way to us: hence the moment of the probe before is the one that counts. */
 static void probe(struct audit *a, int64_t *before)
 {
     struct netlink_status status = {.backlog = 1};
@@ -186,8 +188,8 @@ static void look(struct audit *a)
     a->look_at = clock_mono() + LOOK_EVERY;
 }
 
-/* Without auditd the kernel also prints the records, rate-limited, and counts what it did not print as lost: then the
- * counter says nothing about us. With auditd it grows when the queue was full. */
+/* Without auditd the kernel also prints the records, rate-limited, and counts what it did not print as
+ * lost: then the counter says nothing about us. With auditd it grows when the queue was full. */
 static uint64_t kernel_lost(struct audit *a)
 {
     struct netlink_status status;
@@ -215,7 +217,8 @@ static void tell_losses(struct audit *a)
     }
     if (kernel || a->intake.lost_unsaid) {
         snprintf(text, sizeof(text),
-                 "audit records were lost (%llu times in fimd's socket, %llu in the kernel's queue): for changes of the "
+                 "audit records were lost (%llu times in fimd's socket, %llu in the kernel's queue): for "
+                 "changes of the "
                  "last seconds the person comes from the process tree",
                  (unsigned long long)a->intake.lost_unsaid, (unsigned long long)kernel);
         state_queue(a, "audit-lost", text);
@@ -271,7 +274,8 @@ static void *run(void *argument)
             probe(a, &probed);
         }
         int64_t now = clock_mono();
-        if (now - kept >= MS(IDLE_MS) || a->intake.rules_touched || now >= a->look_at || (n > 0 && fds[1].revents)) {
+        if (now - kept >= MS(IDLE_MS) || a->intake.rules_touched || now >= a->look_at ||
+            (n > 0 && fds[1].revents)) {
             housekeep(a);
             kept = now;
         }
@@ -327,7 +331,8 @@ static struct audit *audit_new(const struct audit_options *options)
 
 static int open_parts(struct audit *a, const struct audit_options *options, struct fault *why)
 {
-    /* Listening first: the rules' first records are not missed, nor the LOGIN of a session that begins now. */
+    /* Listening first: the rules' first records are not missed, nor the LOGIN of a session that begins
+     * now. */
     int rc = intake_open(&a->intake, &a->table, &a->callbacks, options->ignore, why);
     if (rc) {
         return rc;
@@ -468,11 +473,19 @@ int audit_status_get(struct audit *a, struct audit_status *ret)
         return rc;
     }
     struct audit_status s = {
-        .enabled = kernel.enabled != 0, .locked = kernel.enabled == 2, .daemon_pid = kernel.daemon_pid,
-        .never_task = a->keeper.never_task, .boot_audit = a->boot_audit, .rules_wanted = a->keeper.rules_wanted,
-        .rules_loaded = a->keeper.rules_loaded, .rules_foreign = a->keeper.rules_foreign,
-        .backlog = kernel.backlog, .backlog_limit = kernel.backlog_limit, .records = atomic_load(&a->intake.records),
-        .lost_kernel = atomic_load(&a->lost_kernel), .lost_socket = atomic_load(&a->intake.lost_socket),
+        .enabled = kernel.enabled != 0,
+        .locked = kernel.enabled == 2,
+        .daemon_pid = kernel.daemon_pid,
+        .never_task = a->keeper.never_task,
+        .boot_audit = a->boot_audit,
+        .rules_wanted = a->keeper.rules_wanted,
+        .rules_loaded = a->keeper.rules_loaded,
+        .rules_foreign = a->keeper.rules_foreign,
+        .backlog = kernel.backlog,
+        .backlog_limit = kernel.backlog_limit,
+        .records = atomic_load(&a->intake.records),
+        .lost_kernel = atomic_load(&a->lost_kernel),
+        .lost_socket = atomic_load(&a->intake.lost_socket),
         .incomplete = atomic_load(&a->intake.incomplete),
     };
     pthread_mutex_unlock(&a->control);

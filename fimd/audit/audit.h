@@ -1,5 +1,6 @@
-/* The kernel's audit records: the proof of the very operation (act), the sessions of logins, and fimd's own
- * rules. Owns one multicast netlink socket (beside auditd or without it), one control socket and one thread.
+/* The kernel's audit records: the proof of the very operation (act), the sessions of logins, and fimd's
+ * own rules. Owns one multicast netlink socket (beside auditd or without it), one control socket and one
+ * thread.
  *
  *   netlink ─► record (parse) ─► coalesce by (time, serial) ─► act ─► match table ◄─ audit_find()
  *                                                           ├► LOGIN ─► callback (process tree)
@@ -20,10 +21,12 @@ struct audit_callbacks {
     void *ctx;
     /* A LOGIN record. Audit's thread. */
     void (*login)(void *ctx, pid_t pid, uint32_t login, uint32_t session, const char *tty);
-    /* New acts are in the table, or the stream went on: waiting findings may look again. Audit's thread; once a read. */
+    /* New acts are in the table, or the stream went on: waiting findings may look again. Audit's thread;
+     * once a read. */
     void (*progress)(void *ctx);
-    /* A state worth an event: action "rules-wiped", "rules-restored", "rules-locked", "audit-off", "audit-lost",
-     * "audit-degraded" …; text says what happened and what was or is to be done. Audit's thread. */
+    /* A state worth an event: action "rules-wiped", "rules-restored", "rules-locked", "audit-off",
+     * "audit-lost", "audit-degraded" …; text says what happened and what was or is to be done. Audit's
+     * thread. */
     void (*state)(void *ctx, const char *action, const char *text);
 };
 
@@ -39,11 +42,12 @@ struct audit;
 /* Opens, enables audit when it is off (told by a state; put back at close), loads the rules. */
 int audit_open(const struct audit_options *options, struct audit **ret, struct fault *why);
 void audit_close(struct audit *a); /* takes out its own rules, only those */
-/* Loads the rules anew; what both sets have stays loaded. Any thread. Rules that could not be loaded (a directory that
- * is not there yet) are tried again from then on; an error is one of the audit system itself. */
+/* Loads the rules anew; what both sets have stays loaded. Any thread. Rules that could not be loaded (a
+ * directory that is not there yet) are tried again from then on; an error is one of the audit system
+ * itself. */
 int audit_set_policy(struct audit *a, struct policy *policy, enum rules_wanted rules, struct fault *why);
-/* Something came into being that a rule may have waited for (a watched directory made again, a file system mounted
- * below one): the rules are looked at now instead of within the minute. Any thread, cheap. */
+/* Something came into being that a rule may have waited for (a watched directory made again, a file system
+ * mounted below one): the rules are looked at now instead of within the minute. Any thread, cheap. */
 void audit_path_appeared(struct audit *a, const char *path, size_t len);
 
 /* Which operation is asked for. Unknown fields 0/NULL. */
@@ -56,16 +60,21 @@ struct audit_query {
     bool write;            /* a content change: the act may be an earlier open for writing */
     int64_t read_at;       /* ns monotonic: when fanotify's event was read */
     unsigned did;          /* enum audit_did: what must have happened to the path; 0: anything */
-    /* For writes through a descriptor that another process opened: may that one have handed it down (an ancestor)?
-     * Asked from the calling thread, with audit's lock held: must not call audit. NULL: only pid's own acts count. */
+    /* For writes through a descriptor that another process opened: may that one have handed it down (an
+     * ancestor)? Asked from the calling thread, with audit's lock held: must not call audit. NULL: only
+     * pid's own acts count. */
     bool (*opener)(void *ctx, pid_t opener);
     void *ctx;
 };
-enum audit_did { AUDIT_DID_CREATE = 1u << 2, AUDIT_DID_DELETE = 1u << 3 }; /* a rename is both, each of its path */
+enum audit_did {
+    AUDIT_DID_CREATE = 1u << 2,
+    AUDIT_DID_DELETE = 1u << 3
+}; /* a rename is both, each of its path */
 /* Plain data of the record that matches; text belongs to the caller (audit_proof_fini). */
 struct audit_proof {
     pid_t pid, ppid;       /* of whoever made the call: for a write, the opener's */
-    bool login_known;      /* false: the record tells no login user nor session (io_uring's does not): ask the tree */
+    bool login_known; /* false: the record tells no login user nor session (io_uring's does not): ask the tree
+                       */
     uint32_t login, session, uid, gid, euid, egid; /* ACTOR_UNSET */
     char *comm, *exe, *tty, *cwd;
     char *syscall;         /* name */

@@ -1,4 +1,5 @@
-/* utmp has pid, terminal and address of every login, but not audit's session id: that of the pid has /proc. */
+/* utmp has pid, terminal and address of every login, but not audit's session id: that of the pid has
+ * /proc. */
 #include "fimd/audit/before.h"
 
 #include <arpa/inet.h>

@@ -182,9 +182,9 @@ static void event_end(struct coalescer *c, struct event *e, bool ended)
     event_recycle(c, e);
 }
 
-/* A stamp is the moment a call began, but its records come when it ends: that of a call that took long (a rename
- * on a busy disk) lies far behind and means nothing. Only one that lies behind by more than any call takes shows
- * that the host's clock was set back. */
+/* A stamp is the moment a call began, but its records come when it ends: that of a call that took long (a
+ * rename on a busy disk) lies far behind and means nothing. Only one that lies behind by more than any
+ * call takes shows that the host's clock was set back. */
 static void stream_advance(struct coalescer *c, const struct record *r)
 {
     if (r->time > c->latest || c->latest - r->time > CLOCK_SET_BACK) {

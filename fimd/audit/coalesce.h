@@ -1,7 +1,7 @@
-/* Records → acts. The kernel multicasts the records of events that end at the same moment interleaved, with
- * serials that run backwards; an event is the set of records with one (time, serial), ended by EOE. One that never
- * ends (a record was lost) comes out after a patience measured in the records' own time, so a test or a replay
- * gives the same result as the day itself. Pure: no clock, no socket. Not thread-safe. */
+/* Records → acts. The kernel multicasts the records of events that end at the same moment interleaved,
+ * with serials that run backwards; an event is the set of records with one (time, serial), ended by EOE.
+ * One that never ends (a record was lost) comes out after a patience measured in the records' own time, so
+ * a test or a replay gives the same result as the day itself. Pure: no clock, no socket. Not thread-safe. */
 #ifndef FIMD_AUDIT_COALESCE_H
 #define FIMD_AUDIT_COALESCE_H
 
@@ -9,10 +9,11 @@
 
 struct coalesce_options {
     void *ctx;
-    /* Asked with the act's head as soon as its SYSCALL or URINGOP is there; false: its records are passed over
-     * unread. NULL: everything is wanted. */
+    /* Asked with the act's head as soon as its SYSCALL or URINGOP is there; false: its records are passed
+     * over unread. NULL: everything is wanted. */
     bool (*wants)(void *ctx, const struct act *head);
-    /* A finished act, and (at once) every LOGIN, CONFIG_CHANGE and message of a program. Valid in the call. */
+    /* A finished act, and (at once) every LOGIN, CONFIG_CHANGE and message of a program. Valid in the
+     * call. */
     void (*act)(void *ctx, const struct act *act);
     bool everything;  /* keep all records of an event, not only those that act.c reads for file changes */
     int64_t patience; /* ns of the records' time; 0: 2 s */
@@ -22,7 +23,8 @@ struct coalesce_options {
 struct coalescer;
 struct coalescer *coalesce_new(const struct coalesce_options *options); /* NULL: out of memory */
 void coalesce_free(struct coalescer *c);
-/* 0, or -ENOMEM: the record is lost and its event will come out incomplete. The bytes are copied when kept. */
+/* 0, or -ENOMEM: the record is lost and its event will come out incomplete. The bytes are copied when
+ * kept. */
 int coalesce_push(struct coalescer *c, const struct record *r);
 /* For a stream that has fallen silent: now, ns realtime. */
 void coalesce_expire(struct coalescer *c, int64_t now);

@@ -1,6 +1,6 @@
 /* Records into the table: reading, assembling, sorting by kind.
  *
- *   netlink_read (32 at once) ─► coalescer ─► operations into the memory, messages into the sessions (one lock a batch)
+ *   netlink_read (32 at once) ─► coalescer ─► operations, sessions: into the table (one lock a batch)
  *                                        ├► LOGIN: kept aside, told after the batch without the lock
  *                                        └► CONFIG_CHANGE, DAEMON_…: the rules were touched */
 #include "fimd/audit/intake.h"
@@ -27,15 +27,16 @@ static bool ignored(const struct intake *in, uint32_t pid)
     return false;
 }
 
-/* A call's stamp is in realtime; the offset of now is that of then, unless the clock was set in between: a stamp that
- * would lie in the future is one of now. */
+/* A call's stamp is in realtime; the offset of now is that of then, unless the clock was set in between: a
+ * stamp that would lie in the future is one of now. */
 static int64_t act_began(const struct intake *in, const struct act *act)
 {
     int64_t at = act->time - in->offset;
     return at < in->now ? at : in->now;
 }
 
-/* The queue is first in, first out: with the record of a call that began at `at`, all that was logged by then is here. */
+/* The queue is first in, first out: with the record of a call that began at `at`, all that was logged by
+ * then is here. */
 static void stream_passed(struct intake *in, int64_t at)
 {
     if (at > in->table->passed) {
@@ -44,8 +45,8 @@ static void stream_passed(struct intake *in, int64_t at)
     }
 }
 
-/* By what it does and not by fimd's key: a rule of somebody else that stands first takes the record under its own
- * key, and the kernel makes no second one. A call that failed changed nothing. */
+/* By what it does and not by fimd's key: a rule of somebody else that stands first takes the record under
+ * its own key, and the kernel makes no second one. A call that failed changed nothing. */
 static bool act_wanted(void *ctx, const struct act *head)
 {
     struct intake *in = ctx;
@@ -54,7 +55,8 @@ static bool act_wanted(void *ctx, const struct act *head)
     if (!head->success || ignored(in, head->pid)) {
         return false;
     }
-    return head->type == RECORD_URINGOP || rule_calls_want(in->calls, head->arch, head->call, head->args, &opening);
+    return head->type == RECORD_URINGOP ||
+           rule_calls_want(in->calls, head->arch, head->call, head->args, &opening);
 }
 
 static bool has_item(const struct act *act, enum act_item item)
@@ -205,8 +207,8 @@ void intake_expire(struct intake *in)
     count_incomplete(in);
 }
 
-int intake_open(struct intake *in, struct table *table, const struct audit_callbacks *callbacks, const pid_t *ignore,
-                struct fault *why)
+int intake_open(struct intake *in, struct table *table, const struct audit_callbacks *callbacks,
+                const pid_t *ignore, struct fault *why)
 {
     struct coalesce_options assembling = {.ctx = in, .wants = act_wanted, .act = act_take};
     struct rule_machine machine;

@@ -1,4 +1,5 @@
-/* The listening socket and what becomes of its records. Belongs to the audit thread; counters may be read by any. */
+/* The listening socket and what becomes of its records. Belongs to the audit thread; counters may be read
+ * by any. */
 #ifndef FIMD_AUDIT_INTAKE_H
 #define FIMD_AUDIT_INTAKE_H
 
@@ -35,8 +36,8 @@ struct intake {
 };
 
 /* Also after a failure to be ended by intake_close. ignore: four pids. */
-int intake_open(struct intake *in, struct table *table, const struct audit_callbacks *callbacks, const pid_t *ignore,
-                struct fault *why);
+int intake_open(struct intake *in, struct table *table, const struct audit_callbacks *callbacks,
+                const pid_t *ignore, struct fault *why);
 void intake_close(struct intake *in);
 /* Reads what is there, does not wait; how many records it was. */
 int intake_drain(struct intake *in);

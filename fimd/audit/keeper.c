@@ -4,9 +4,9 @@
  *   rules as the kernel has them ┴► per target: all there? same directory as then? ─► add, or remove and add
  *                                └► ours that no target wants ─► removed
  *
- * A rule on a directory follows the inode: when the directory was renamed and made again, the list looks right and
- * covers the wrong one; so its inode is compared with the one that it was loaded for. Rules left by a fimd that was
- * killed are replaced at the start, since nobody knows for which inodes they stand. */
+ * A rule on a directory follows the inode: when the directory was renamed and made again, the list looks
+ * right and covers the wrong one; so its inode is compared with the one that it was loaded for. Rules left
+ * by a fimd that was killed are replaced at the start, since nobody knows for which inodes they stand. */
 #include "fimd/audit/keeper.h"
 
 #include <errno.h>
@@ -19,7 +19,8 @@
 
 enum {
     LOCKED = 2,
-    BACKLOG_ENOUGH = 8192, /* the kernel's own default is 64, with which a burst makes writers wait or records vanish */
+    BACKLOG_ENOUGH =
+        8192, /* the kernel's own default is 64, with which a burst makes writers wait or records vanish */
 };
 
 struct ours { /* a loaded rule with our key */
@@ -151,8 +152,8 @@ static bool may_wait(int rc)
     return rc == -ENOENT || rc == -ENOTDIR;
 }
 
-/* The rules of one directory share the kernel's tree of it, found by path: as long as one of them stands, the next
- * joins the old tree, of the old directory. So all of them go before the first is added. */
+/* The rules of one directory share the kernel's tree of it, found by path: as long as one of them stands,
+ * the next joins the old tree, of the old directory. So all of them go before the first is added. */
 static void clear_replaced(struct look *l, const struct target *t, size_t count)
 {
     bool clear = replaced(l, t) && !is_locked(l->keeper);
@@ -230,12 +231,15 @@ static void tell_look(struct keeper *k, const struct look *l)
         tell(k, "rules-restored", "%u audit rules were loaded again", l->restored);
     }
     if (l->failed && !k->told_failed) {
-        tell(k, "audit-degraded", "audit rules for %u paths were refused, the last (%s): %s; the process tree names the person there",
+        tell(k, "audit-degraded",
+             "audit rules for %u paths were refused, the last (%s): %s; the process tree names the person "
+             "there",
              l->failed, l->failed_path, strerror(l->error));
     }
     k->told_failed = l->failed > 0;
     if (k->targets.left_out && !k->told_left_out) {
-        tell(k, "audit-degraded", "%zu paths have no audit rule: there are too many; the process tree names the person there",
+        tell(k, "audit-degraded",
+             "%zu paths have no audit rule: there are too many; the process tree names the person there",
              k->targets.left_out);
     }
     k->told_left_out = k->targets.left_out > 0;
@@ -244,14 +248,16 @@ static void tell_look(struct keeper *k, const struct look *l)
 static void tell_host(struct keeper *k)
 {
     if (is_locked(k) && !k->told_locked) {
-        tell(k, "rules-locked", "audit's rules are locked until the next boot (-e 2): %u of %u of fimd's stand; put them "
-                                "into /etc/audit/rules.d, before -e 2",
+        tell(k, "rules-locked",
+             "audit's rules are locked until the next boot (-e 2): %u of %u of fimd's stand; put them "
+             "into /etc/audit/rules.d, before -e 2",
              k->rules_loaded, k->rules_wanted);
     }
     k->told_locked = is_locked(k);
     if (k->never_task && !k->told_never) {
-        tell(k, "audit-degraded", "a rule 'task,never' stands: processes started under it are never audited; take it out of "
-                                  "/etc/audit/rules.d");
+        tell(k, "audit-degraded",
+             "a rule 'task,never' stands: processes started under it are never audited; take it out of "
+             "/etc/audit/rules.d");
     }
     k->told_never = k->never_task;
 }
@@ -294,9 +300,10 @@ static int look_status(struct keeper *k)
     if (k->status.enabled == 0) {
         rc = k->kernel->set_enabled(k->fd, 1);
         k->enabled_before = 0;
-        tell(k, "audit-off", rc ? "audit was switched off and can't be switched on again (%s): changes are known by the "
-                                  "process tree alone"
-                                : "audit was off; fimd switched it on%s",
+        tell(k, "audit-off",
+             rc ? "audit was switched off and can't be switched on again (%s): changes are known by the "
+                  "process tree alone"
+                : "audit was off; fimd switched it on%s",
              rc ? strerror(-rc) : "");
         k->status.enabled = rc ? 0 : 1;
     }
@@ -323,12 +330,12 @@ int keeper_look(struct keeper *k)
 }
 
 static const struct keeper_kernel by_netlink = {
-    netlink_status, netlink_set_enabled, netlink_set_backlog_limit, netlink_rules, netlink_add, netlink_remove,
-    netlink_cover_mount,
+    netlink_status, netlink_set_enabled, netlink_set_backlog_limit, netlink_rules,
+    netlink_add,    netlink_remove,      netlink_cover_mount,
 };
 
-int keeper_open(struct keeper *k, const char *key, void (*state)(void *ctx, const char *action, const char *text),
-                void *ctx, struct fault *why)
+int keeper_open(struct keeper *k, const char *key,
+                void (*state)(void *ctx, const char *action, const char *text), void *ctx, struct fault *why)
 {
     int fd = netlink_control(why);
     k->fd = -1;
@@ -336,7 +343,8 @@ int keeper_open(struct keeper *k, const char *key, void (*state)(void *ctx, cons
 }
 
 int keeper_open_on(struct keeper *k, const struct keeper_kernel *kernel, int fd, const char *key,
-                   void (*state)(void *ctx, const char *action, const char *text), void *ctx, struct fault *why)
+                   void (*state)(void *ctx, const char *action, const char *text), void *ctx,
+                   struct fault *why)
 {
     *k = (struct keeper){.fd = fd, .kernel = kernel, .state = state, .ctx = ctx};
     snprintf(k->key, sizeof(k->key), "%s", key);
@@ -363,7 +371,8 @@ int keeper_set(struct keeper *k, struct policy *policy, enum rules_wanted wanted
         rc = look_rules(k, first);
     }
     if (rc) {
-        return fault_set(why, -rc, "audit: loading rules: %s; look at 'auditctl -s' and 'auditctl -l'", strerror(-rc));
+        return fault_set(why, -rc, "audit: loading rules: %s; look at 'auditctl -s' and 'auditctl -l'",
+                         strerror(-rc));
     }
     tell_host(k);
     return 0;
@@ -375,8 +384,8 @@ void keeper_mounted(struct keeper *k, const char *path)
     for (size_t i = 0; !is_locked(k) && i < k->targets.count; i++) {
         const struct target *t = &k->targets.list[i];
         size_t len = t->path ? strlen(t->path) : 0;
-        bool inside = t->kind == TARGET_DIR && t->loaded && strlen(path) > len && !strncmp(path, t->path, len) &&
-                      (path[len] == '/' || len == 1);
+        bool inside = t->kind == TARGET_DIR && t->loaded && strlen(path) > len &&
+                      !strncmp(path, t->path, len) && (path[len] == '/' || len == 1);
         if (inside && !stat(path, &here) && !stat(t->path, &parent) && here.st_dev != parent.st_dev) {
             (void)k->kernel->cover_mount(k->fd, path, t->path);
         }

@@ -1,5 +1,6 @@
-/* Keeps fimd's rules in the kernel: loads them, finds what somebody took out, puts it back, takes out its own (and only
- * those) at the end. Also keeps audit enabled and its queue long enough, and puts both back. Not thread-safe. */
+/* Keeps fimd's rules in the kernel: loads them, finds what somebody took out, puts it back, takes out its
+ * own (and only those) at the end. Also keeps audit enabled and its queue long enough, and puts both back.
+ * Not thread-safe. */
 #ifndef FIMD_AUDIT_KEEPER_H
 #define FIMD_AUDIT_KEEPER_H
 
@@ -36,11 +37,12 @@ struct keeper {
 };
 
 /* state() may be called by every function here. */
-int keeper_open(struct keeper *k, const char *key, void (*state)(void *ctx, const char *action, const char *text),
-                void *ctx, struct fault *why);
+int keeper_open(struct keeper *k, const char *key,
+                void (*state)(void *ctx, const char *action, const char *text), void *ctx, struct fault *why);
 /* The same on a kernel of the caller's; fd is owned from then on. */
 int keeper_open_on(struct keeper *k, const struct keeper_kernel *kernel, int fd, const char *key,
-                   void (*state)(void *ctx, const char *action, const char *text), void *ctx, struct fault *why);
+                   void (*state)(void *ctx, const char *action, const char *text), void *ctx,
+                   struct fault *why);
 /* Takes a reference to the policy, loads what is new, takes out what is no longer wanted. */
 int keeper_set(struct keeper *k, struct policy *policy, enum rules_wanted wanted, struct fault *why);
 /* Looks at everything and repairs it. 0 or -errno when audit itself can't be asked. */

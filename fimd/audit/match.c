@@ -1,6 +1,6 @@
-/* A ring holds acts and, in a second ring, the keys by which they are found. Slots are named by running numbers; a
- * chain of one hash goes from the newest key to older ones and ends at the first number that the ring has already
- * overwritten, so nothing is ever unlinked. */
+/* A ring holds acts and, in a second ring, the keys by which they are found. Slots are named by running
+ * numbers; a chain of one hash goes from the newest key to older ones and ends at the first number that
+ * the ring has already overwritten, so nothing is ever unlinked. */
 #include "fimd/audit/match.h"
 
 #include <errno.h>
@@ -11,8 +11,9 @@
 
 enum {
     SLOTS_FIRST = 256,
-    KEYS_PER_SLOT = 4, /* P C or P D makes two, a rename of two parents up to eight; the ring of keys wraps as well */
-    CHAIN_MAX = 1024,  /* steps of one look-up: a file opened for writing all the time has a long chain */
+    KEYS_PER_SLOT =
+        4, /* P C or P D makes two, a rename of two parents up to eight; the ring of keys wraps as well */
+    CHAIN_MAX = 1024, /* steps of one look-up: a file opened for writing all the time has a long chain */
 };
 #define SECOND INT64_C(1000000000)
 
@@ -233,7 +234,8 @@ static uint32_t keys_of(const struct act *act, struct key *keys)
         }
         uint32_t name = hash_last_component(p->name);
         if (count < KEYS_MAX) {
-            keys[count++] = (struct key){.inode = p->inode, .object = p->inode, .name = name, .item = p->item};
+            keys[count++] =
+                (struct key){.inode = p->inode, .object = p->inode, .name = name, .item = p->item};
         }
         for (size_t j = 0; j < act->paths_count && name && p->item != ITEM_NORMAL; j++) {
             const struct act_path *parent = &act->paths[j];
@@ -266,7 +268,11 @@ int match_add(struct match *m, const struct act *act, bool opening, int64_t at)
     struct ring *r = opening ? &m->opens : &m->acts;
     struct key keys[KEYS_MAX];
     uint32_t count = keys_of(act, keys);
-    struct slot slot = {.time = act->time, .at = at, .serial = act->serial, .arch = act->arch, .call = act->call,
+    struct slot slot = {.time = act->time,
+                        .at = at,
+                        .serial = act->serial,
+                        .arch = act->arch,
+                        .call = act->call,
                         .type = act->type};
     slot.who = subjects_take(&m->subjects, act);
     if (!slot.who) {
@@ -340,7 +346,8 @@ static void search_take(struct search *s, const struct slot *slot, enum match_st
     if (strength < s->best.strength || (strength == s->best.strength && slot->at <= s->best_at)) {
         return;
     }
-    s->best = (struct match_hit){strength, slot->who, slot->time, slot->serial, slot->arch, slot->call, slot->type};
+    s->best =
+        (struct match_hit){strength, slot->who, slot->time, slot->serial, slot->arch, slot->call, slot->type};
     s->best_at = slot->at;
 }
 
@@ -364,7 +371,8 @@ static void search_chain(struct search *s, const struct ring *r, uint64_t inode,
                 return;
             }
         }
-        at = k->next && (int32_t)(at - k->next) > 0 ? k->next : 0; /* only ever older: no circle by a stale number */
+        at = k->next && (int32_t)(at - k->next) > 0 ? k->next
+                                                    : 0; /* only ever older: no circle by a stale number */
     }
 }
 

@@ -1,10 +1,10 @@
 /* The memory of acts: which process did something to which file, found by (pid, object's inode), by (pid,
  * directory's inode, name) and, for writes, by inode alone (who opened this file for writing?).
  *
- * Two rings of fixed-size slots, one for opens for writing (a file may be written long after it was opened) and one
- * for everything else; each grows on demand to its bound, overwrites its oldest beyond it, and shrinks when what
- * it held has expired. Who did it is shared: 20,000 files made by one tar hold one subject. Names are kept as
- * hashes. Pure; not thread-safe. */
+ * Two rings of fixed-size slots, one for opens for writing (a file may be written long after it was
+ * opened) and one for everything else; each grows on demand to its bound, overwrites its oldest beyond it,
+ * and shrinks when what it held has expired. Who did it is shared: 20,000 files made by one tar hold one
+ * subject. Names are kept as hashes. Pure; not thread-safe. */
 #ifndef FIMD_AUDIT_MATCH_H
 #define FIMD_AUDIT_MATCH_H
 
@@ -43,7 +43,8 @@ struct match_query {
     bool write;
     unsigned items;            /* enum act_item bits the object must have had; 0: any */
     int64_t before;            /* ns monotonic: acts that began later are not meant */
-    bool (*opener)(void *ctx, pid_t pid); /* may this other process have handed its descriptor over? NULL: none may */
+    bool (*opener)(void *ctx,
+                   pid_t pid); /* may this other process have handed its descriptor over? NULL: none may */
     void *ctx;
 };
 
@@ -51,8 +52,8 @@ struct match_query {
 enum match_strength {
     MATCH_NONE,
     MATCH_OPENER, /* another process opened this inode for writing */
-    MATCH_WEAK,   /* the same process and inode under another name (a link, an inode number used again), or the same
-                   * name with another inode (overlayfs) */
+    MATCH_WEAK, /* the same process and inode under another name (a link, an inode number used again), or the
+                 * same name with another inode (overlayfs) */
     MATCH_EXACT,
 };
 

@@ -1,9 +1,9 @@
-/* The only includer of libaudit. Its requests are made here by hand: libaudit's would write to stderr and to syslog,
- * wait without bound, and its audit_open() shares its name with fimd's. From it come the ABI's numbers and the names
- * of system calls.
+/* The only includer of libaudit. Its requests are made here by hand: libaudit's would write to stderr and
+ * to syslog, wait without bound, and its audit_open() shares its name with fimd's. From it come the ABI's
+ * numbers and the names of system calls.
  *
- * Listening is by multicast, beside auditd or without it: a slow reader of the unicast kind would throttle every
- * audited process of the host, one of the multicast kind only loses, and is told so (ENOBUFS). */
+ * Listening is by multicast, beside auditd or without it: a slow reader of the unicast kind would throttle
+ * every audited process of the host, one of the multicast kind only loses, and is told so (ENOBUFS). */
 #include "fimd/audit/netlink.h"
 
 #include <arpa/inet.h>
@@ -20,11 +20,15 @@
 #include "fimd/audit/record.h"
 
 _Static_assert(offsetof(struct rule_wire, text) == sizeof(struct audit_rule_data), "the kernel's layout");
-_Static_assert(offsetof(struct rule_wire, fields) == offsetof(struct audit_rule_data, fields), "the kernel's layout");
-_Static_assert(offsetof(struct rule_wire, operators) == offsetof(struct audit_rule_data, fieldflags), "its layout");
-_Static_assert(offsetof(struct rule_wire, text_len) == offsetof(struct audit_rule_data, buflen), "its layout");
+_Static_assert(offsetof(struct rule_wire, fields) == offsetof(struct audit_rule_data, fields),
+               "the kernel's layout");
+_Static_assert(offsetof(struct rule_wire, operators) == offsetof(struct audit_rule_data, fieldflags),
+               "its layout");
+_Static_assert(offsetof(struct rule_wire, text_len) == offsetof(struct audit_rule_data, buflen),
+               "its layout");
 _Static_assert(RULE_WORDS == AUDIT_BITMASK_SIZE && RULE_FIELDS == AUDIT_MAX_FIELDS, "the kernel's sizes");
-_Static_assert(RULE_LIST_TASK == AUDIT_FILTER_TASK && RULE_LIST_EXIT == AUDIT_FILTER_EXIT, "the kernel's numbers");
+_Static_assert(RULE_LIST_TASK == AUDIT_FILTER_TASK && RULE_LIST_EXIT == AUDIT_FILTER_EXIT,
+               "the kernel's numbers");
 _Static_assert(RULE_NEVER == AUDIT_NEVER && RULE_ALWAYS == AUDIT_ALWAYS, "the kernel's numbers");
 _Static_assert(RECORD_SYSCALL == AUDIT_SYSCALL && RECORD_PATH == AUDIT_PATH && RECORD_CWD == AUDIT_CWD &&
                    RECORD_EOE == AUDIT_EOE && RECORD_LOGIN == AUDIT_LOGIN && RECORD_EXECVE == AUDIT_EXECVE &&
@@ -41,8 +45,9 @@ enum {
     GROUP_READ_LOG = 1,
 };
 
-/* Drops records of types that nobody reads before they take room in the queue and wake us: two of the six that an
- * audited open makes. The type is the second field of the netlink header, in the host's byte order. */
+/* Drops records of types that nobody reads before they take room in the queue and wake us: two of the six
+ * that an audited open makes. The type is the second field of the netlink header, in the host's byte
+ * order. */
 static void drop_unread(int fd)
 {
     struct sock_filter code[] = {
@@ -118,9 +123,11 @@ bool netlink_message(const struct netlink_batch *batch, int i, struct netlink_me
     if (batch->lengths[i] < sizeof(head)) {
         return false;
     }
-    /* nlmsg_len of audit records counts the header in some kernels and not in others: the datagram's length rules. */
+    /* nlmsg_len of audit records counts the header in some kernels and not in others: the datagram's
+     * length rules. */
     memcpy(&head, batch->bytes[i], sizeof(head));
-    *ret = (struct netlink_message){head.nlmsg_type, batch->bytes[i] + NLMSG_HDRLEN, batch->lengths[i] - NLMSG_HDRLEN};
+    *ret = (struct netlink_message){head.nlmsg_type, batch->bytes[i] + NLMSG_HDRLEN,
+                                    batch->lengths[i] - NLMSG_HDRLEN};
     return true;
 }
 
@@ -191,8 +198,8 @@ static int request_send(int fd, unsigned type, const void *body, size_t len, uin
     return n < 0 ? -errno : 0;
 }
 
-/* The answer to a request: its acknowledgement, and `wanted` (0: none) given to `take` before or after it; a listing
- * goes on until NLMSG_DONE. Answers to earlier requests that were given up are passed over. */
+/* The answer to a request: its acknowledgement, and `wanted` (0: none) given to `take` before or after it;
+ * a listing goes on until NLMSG_DONE. Answers to earlier requests that were given up are passed over. */
 static int request(int fd, unsigned type, const void *body, size_t len,
                    int (*take)(void *ctx, const struct reply *r, size_t len), void *ctx)
 {

@@ -1,5 +1,5 @@
-/* The kernel's audit system: its sockets, its control requests, its names of system calls. The one place that knows
- * libaudit and the netlink messages; everything else here is plain data. */
+/* The kernel's audit system: its sockets, its control requests, its names of system calls. The one place
+ * that knows libaudit and the netlink messages; everything else here is plain data. */
 #ifndef FIMD_AUDIT_NETLINK_H
 #define FIMD_AUDIT_NETLINK_H
 
@@ -11,9 +11,9 @@
 #include "baseline/fault.h"
 #include "fimd/audit/rules.h"
 
-/* The multicast socket: non-blocking, CLOEXEC, with as large a buffer as the rights allow. everything: also the
- * records that no file change needs (command lines), which are otherwise dropped by the kernel before they
- * reach the queue. An fd or -errno. */
+/* The multicast socket: non-blocking, CLOEXEC, with as large a buffer as the rights allow. everything:
+ * also the records that no file change needs (command lines), which are otherwise dropped by the kernel
+ * before they reach the queue. An fd or -errno. */
 int netlink_listen(bool everything, struct fault *why);
 
 enum { NETLINK_BATCH = 32, NETLINK_RECORD_MAX = 9216 };

@@ -1,8 +1,10 @@
-/* The record's grammar. Knows nothing of what the fields mean (act.c, session.c) nor where the bytes are from.
+/* The record's grammar. Knows nothing of what the fields mean (act.c, session.c) nor where the bytes are
+ * from.
  *
- * Traps: a program's msg='…' may hold apostrophes (an account named o'brien is not encoded), so it ends at the
- * record's last one; auditd's enriched copies add a second part after byte 0x1d, which is cut off; a hex value
- * can be mistaken for a number and the other way round, so only the reader of the field knows which it is. */
+ * Traps: a program's msg='…' may hold apostrophes (an account named o'brien is not encoded), so it ends at
+ * the record's last one; auditd's enriched copies add a second part after byte 0x1d, which is cut off; a
+ * hex value can be mistaken for a number and the other way round, so only the reader of the field knows
+ * which it is. */
 #include "fimd/audit/record.h"
 
 #include <errno.h>

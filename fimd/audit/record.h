@@ -3,9 +3,9 @@
  *   audit(1718000000.123:4711): arch=c000003e syscall=257 success=yes … comm="vi" exe="/usr/bin/vi" key=(null)
  *         time              serial   body: fields
  *
- * Pure: bytes in, spans of those bytes out. The kernel's own records quote a plain string and write one with a
- * blank, a quote or a byte outside 0x21 … 0x7e as bare hex digits; a missing one is (null). Records of programs
- * (PAM, sshd, sudo) wrap their fields once more: msg='op=login acct="alice" …'. */
+ * Pure: bytes in, spans of those bytes out. The kernel's own records quote a plain string and write one
+ * with a blank, a quote or a byte outside 0x21 … 0x7e as bare hex digits; a missing one is (null). Records
+ * of programs (PAM, sshd, sudo) wrap their fields once more: msg='op=login acct="alice" …'. */
 #ifndef FIMD_AUDIT_RECORD_H
 #define FIMD_AUDIT_RECORD_H
 
@@ -72,7 +72,8 @@ bool field_named(const struct field *f, const char *name);
 bool span_is(struct span s, const char *text);
 /* Absent: (null), (none), ?, or empty. */
 bool field_null(const struct field *f);
-/* 0, or -EINVAL when it is no number that fits, to its very end. Negative decimals are taken by field_signed. */
+/* 0, or -EINVAL when it is no number that fits, to its very end. Negative decimals are taken by
+ * field_signed. */
 int field_number(const struct field *f, unsigned base, uint64_t *ret);
 int field_signed(const struct field *f, int64_t *ret);
 

@@ -4,10 +4,11 @@
  *   open                        same, second argument
  *   all that changes            creat … file_setattr
  *
- * Not perm=wa: that class knows neither utimensat, open_by_handle_at, file_setattr nor an open for reading that
- * truncates or creates. Explicit lists, since a rule costs a system call that it does not list some 4 ns and one
- * that lists all 20. dir= stands first: it fails fastest. openat2's flags lie in memory, out of a rule's reach, so
- * it is recorded whole. The x32 calls of x86_64 have numbers beyond the mask: no rule can list them. */
+ * Not perm=wa: that class knows neither utimensat, open_by_handle_at, file_setattr nor an open for reading
+ * that truncates or creates. Explicit lists, since a rule costs a system call that it does not list some 4
+ * ns and one that lists all 20. dir= stands first: it fails fastest. openat2's flags lie in memory, out of
+ * a rule's reach, so it is recorded whole. The x32 calls of x86_64 have numbers beyond the mask: no rule
+ * can list them. */
 #include "fimd/audit/rules.h"
 
 #include <errno.h>
@@ -52,8 +53,8 @@ static const struct {
     int number;
 } new_calls[] = {{"fchmodat2", 452}, {"setxattrat", 463}, {"removexattrat", 466}, {"file_setattr", 469}};
 
-/* io_uring's openat, openat2, renameat, unlinkat, mkdirat, symlinkat, linkat, fsetxattr, setxattr. Reads and writes
- * are never recorded, and the flags of an open can't be tested. */
+/* io_uring's openat, openat2, renameat, unlinkat, mkdirat, symlinkat, linkat, fsetxattr, setxattr. Reads
+ * and writes are never recorded, and the flags of an open can't be tested. */
 static const uint8_t ring_operations[] = {18, 28, 35, 36, 37, 38, 39, 41, 42};
 
 enum width { WIDTH_64, WIDTH_32 };
@@ -193,7 +194,8 @@ size_t rule_wire_size(const struct rule_wire *w)
 /* The string of a field; NULL when the rule has none such or lies about its lengths. */
 static const char *text_of(const struct rule_wire *w, uint32_t field, size_t *ret_len)
 {
-    static const uint32_t with_text[] = {13, 14, 15, 16, 17, 19, 20, 21, 22, 23, FIELD_PATH, FIELD_DIR, 112, FIELD_KEY};
+    static const uint32_t with_text[] = {13, 14, 15, 16,         17,        19,  20,
+                                         21, 22, 23, FIELD_PATH, FIELD_DIR, 112, FIELD_KEY};
     size_t offset = 0;
     for (uint32_t i = 0; i < w->fields_count && i < RULE_FIELDS; i++) {
         bool text = false;

@@ -1,5 +1,6 @@
-/* fimd's audit rules, built: from targets (a directory, a file's path, all logins) to the rules in the kernel's own
- * form, and the comparison with what is loaded. Pure: names of system calls come by a function. */
+/* fimd's audit rules, built: from targets (a directory, a file's path, all logins) to the rules in the
+ * kernel's own form, and the comparison with what is loaded. Pure: names of system calls come by a
+ * function. */
 #ifndef FIMD_AUDIT_RULES_H
 #define FIMD_AUDIT_RULES_H
 
@@ -46,8 +47,8 @@ struct rule_want {
     const char *key;  /* fimd's own */
 };
 
-/* The rules of one target, `*ret_count` of them. -EINVAL when the path or key does not fit a rule. optional[i]:
- * a kernel may refuse it (no io_uring) and all is well. `ret` has RULE_SHAPES_MAX places. */
+/* The rules of one target, `*ret_count` of them. -EINVAL when the path or key does not fit a rule.
+ * optional[i]: a kernel may refuse it (no io_uring) and all is well. `ret` has RULE_SHAPES_MAX places. */
 int rules_build(const struct rule_want *want, const struct rule_machine *machine, struct rule_wire *ret,
                 bool *optional, size_t *ret_count);
 
@@ -57,11 +58,12 @@ bool rule_has_key(const struct rule_wire *w, const char *key);
 /* Equal rules have equal fingerprints, as built and as listed by the kernel. */
 uint64_t rule_fingerprint(const struct rule_wire *w);
 
-/* Is a system call (by its record's arch, number and arguments) one that these rules are after? *ret_opening: it
- * opens for writing, creates or truncates. */
+/* Is a system call (by its record's arch, number and arguments) one that these rules are after?
+ * *ret_opening: it opens for writing, creates or truncates. */
 struct rule_calls;
 struct rule_calls *rule_calls_new(const struct rule_machine *machine); /* NULL: out of memory */
 void rule_calls_free(struct rule_calls *c);
-bool rule_calls_want(const struct rule_calls *c, uint32_t arch, uint32_t call, const uint64_t args[4], bool *ret_opening);
+bool rule_calls_want(const struct rule_calls *c, uint32_t arch, uint32_t call, const uint64_t args[4],
+                     bool *ret_opening);
 
 #endif

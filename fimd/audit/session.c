@@ -1,7 +1,7 @@
-/* The record that opens a session names its way in: sshd's, login's or cron's first message with the new session id.
- * Later messages of the same session are su's and sudo's: they have the session's id but another program and
- * terminal, and must not hide the way in. So the first teller fills the session, and only the same program
- * (USER_LOGIN comes after USER_START and knows the real terminal) adds to it. */
+/* The record that opens a session names its way in: sshd's, login's or cron's first message with the new
+ * session id. Later messages of the same session are su's and sudo's: they have the session's id but
+ * another program and terminal, and must not hide the way in. So the first teller fills the session, and
+ * only the same program (USER_LOGIN comes after USER_START and knows the real terminal) adds to it. */
 #include "fimd/audit/session.h"
 
 #include <errno.h>
@@ -134,8 +134,9 @@ static void method_of(struct text exe, char *to, size_t size)
 /* Programs that act inside a session that another one opened. */
 static bool acts_inside(const char *method)
 {
-    static const char *const names[] = {"su", "sudo", "runuser", "pkexec", "doas", "polkit-agent-helper-1", "newgrp",
-                                        "passwd", "chsh", "chfn", "unix_chkpwd"};
+    static const char *const names[] = {
+        "su",     "sudo",   "runuser", "pkexec", "doas",       "polkit-agent-helper-1",
+        "newgrp", "passwd", "chsh",    "chfn",   "unix_chkpwd"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (!strcmp(method, names[i])) {
             return true;

@@ -1,5 +1,5 @@
-/* Login sessions, as the records of PAM and of the login programs tell them: session id → remote address, method
- * and terminal. Pure; not thread-safe. */
+/* Login sessions, as the records of PAM and of the login programs tell them: session id → remote address,
+ * method and terminal. Pure; not thread-safe. */
 #ifndef FIMD_AUDIT_SESSION_H
 #define FIMD_AUDIT_SESSION_H
 
@@ -7,7 +7,8 @@
 #include "fimd/audit/audit.h"
 
 struct sessions;
-struct sessions *sessions_new(size_t most); /* NULL: out of memory; 0: 1024, above which the oldest is forgotten */
+struct sessions *
+sessions_new(size_t most); /* NULL: out of memory; 0: 1024, above which the oldest is forgotten */
 void sessions_free(struct sessions *s);
 /* USER_LOGIN, USER_START, CRED_…, LOGIN; other types are passed over. 0 or -ENOMEM. */
 int sessions_push(struct sessions *s, const struct act *act);

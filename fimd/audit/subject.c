@@ -1,5 +1,5 @@
-/* A subject is one allocation: the struct, then its strings. The next act of the same pid is put together on the
- * stack and compared as bytes. */
+/* A subject is one allocation: the struct, then its strings. The next act of the same pid is put together
+ * on the stack and compared as bytes. */
 #include "fimd/audit/subject.h"
 
 #include <stddef.h>
@@ -40,8 +40,16 @@ static void draft_act(struct draft *d, const struct act *act)
 {
     d->used = 0;
     d->head = (struct subject){
-        .references = 1, .pid = act->pid, .ppid = act->ppid, .auid = act->auid, .ses = act->ses, .uid = act->uid,
-        .gid = act->gid, .euid = act->euid, .egid = act->egid, .auid_told = act->auid_told,
+        .references = 1,
+        .pid = act->pid,
+        .ppid = act->ppid,
+        .auid = act->auid,
+        .ses = act->ses,
+        .uid = act->uid,
+        .gid = act->gid,
+        .euid = act->euid,
+        .egid = act->egid,
+        .auid_told = act->auid_told,
     };
     draft_text(d, 0, act->comm);
     draft_text(d, 1, act->exe);
@@ -77,9 +85,9 @@ static const char *const *subject_strings(const struct subject *s)
 static bool draft_same(const struct draft *d, const struct subject *s)
 {
     const struct subject *h = &d->head;
-    if (s->pid != h->pid || s->ppid != h->ppid || s->auid != h->auid || s->ses != h->ses || s->uid != h->uid ||
-        s->gid != h->gid || s->euid != h->euid || s->egid != h->egid || s->auid_told != h->auid_told ||
-        s->size != d->used) {
+    if (s->pid != h->pid || s->ppid != h->ppid || s->auid != h->auid || s->ses != h->ses ||
+        s->uid != h->uid || s->gid != h->gid || s->euid != h->euid || s->egid != h->egid ||
+        s->auid_told != h->auid_told || s->size != d->used) {
         return false;
     }
     for (int i = 0; i < STRINGS; i++) {

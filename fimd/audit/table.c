@@ -1,7 +1,8 @@
-/* audit_find. A hit that is sure is given at once. One that is not (the same inode under another name, a descriptor
- * opened by an ancestor) might only stand in for a record that is still on its way: it is given when the stream has
- * gone past the event. "Past" is known from a record of a call that began later, or from the kernel's queue having
- * been empty later (audit.c asks it while somebody waits), so nobody waits for a time that was guessed. */
+/* audit_find. A hit that is sure is given at once. One that is not (the same inode under another name, a
+ * descriptor opened by an ancestor) might only stand in for a record that is still on its way: it is given
+ * when the stream has gone past the event. "Past" is known from a record of a call that began later, or
+ * from the kernel's queue having been empty later (audit.c asks it while somebody waits), so nobody waits
+ * for a time that was guessed. */
 #include "fimd/audit/table.h"
 
 #include <errno.h>
@@ -12,11 +13,12 @@
 #include "baseline/path.h"
 #include "fimd/audit/netlink.h"
 
-/* fanotify's event is made inside the call, the record at its end; between them lie microseconds, or a few ms when
- * the writer loses its CPU or waits for the disk's journal. */
+/* fanotify's event is made inside the call, the record at its end; between them lie microseconds, or a few
+ * ms when the writer loses its CPU or waits for the disk's journal. */
 #define CALL_ENDS INT64_C(20000000)
 
-_Static_assert((unsigned)AUDIT_DID_CREATE == ITEM_CREATE && (unsigned)AUDIT_DID_DELETE == ITEM_DELETE, "one meaning");
+_Static_assert((unsigned)AUDIT_DID_CREATE == ITEM_CREATE && (unsigned)AUDIT_DID_DELETE == ITEM_DELETE,
+               "one meaning");
 
 int64_t table_margin(void)
 {
@@ -152,7 +154,8 @@ static void query_make(const struct audit_query *from, struct match_query *to)
     }
 }
 
-int table_find(struct table *t, const struct audit_query *query, int64_t now, struct audit_proof *ret, bool *ret_wake)
+int table_find(struct table *t, const struct audit_query *query, int64_t now, struct audit_proof *ret,
+               bool *ret_wake)
 {
     struct match_query q;
     struct match_hit hit;
@@ -161,8 +164,9 @@ int table_find(struct table *t, const struct audit_query *query, int64_t now, st
     query_make(query, &q);
     pthread_mutex_lock(&t->lock);
     match_find(t->match, &q, &hit);
-    bool due = hit.strength != MATCH_EXACT && t->listening && t->passed < over && now < over + INT64_C(2000000000) &&
-               query->path && targets_cover(&t->covered, query->path, query->path_len);
+    bool due = hit.strength != MATCH_EXACT && t->listening && t->passed < over &&
+               now < over + INT64_C(2000000000) && query->path &&
+               targets_cover(&t->covered, query->path, query->path_len);
     *ret_wake = due && t->awaited <= t->passed;
     if (due) {
         t->awaited = over > t->awaited ? over : t->awaited;

@@ -1,5 +1,5 @@
-/* What the audit thread has learnt, shared with the threads that ask: acts, sessions, how far the stream has come,
- * and which paths are covered. One mutex; every call is short. */
+/* What the audit thread has learnt, shared with the threads that ask: acts, sessions, how far the stream
+ * has come, and which paths are covered. One mutex; every call is short. */
 #ifndef FIMD_AUDIT_TABLE_H
 #define FIMD_AUDIT_TABLE_H
 
@@ -26,7 +26,8 @@ void table_fini(struct table *t);
 /* The targets now loaded; takes them over. */
 void table_cover(struct table *t, struct targets *covered);
 /* As audit_find. *ret_wake: nobody waited before: the audit thread must look at `awaited`. */
-int table_find(struct table *t, const struct audit_query *query, int64_t now, struct audit_proof *ret, bool *ret_wake);
+int table_find(struct table *t, const struct audit_query *query, int64_t now, struct audit_proof *ret,
+               bool *ret_wake);
 /* ns after the reading of an event by which its record has been logged, if there is one. */
 int64_t table_margin(void);
 /* "pts3", as records write a terminal, to "pts/3"; in place, needs one byte more. */

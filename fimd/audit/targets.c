@@ -1,6 +1,7 @@
-/* Policy → targets. A rule's path with globs becomes the paths that match now (looked at again every minute and
- * whenever something appears); "**" becomes the directory in front of it. Number matters: each directory costs every
- * system call of the host some 25 ns, a file costs nothing (the kernel finds it by inode). */
+/* Policy → targets. A rule's path with globs becomes the paths that match now (looked at again every
+ * minute and whenever something appears); "**" becomes the directory in front of it. Number matters: each
+ * directory costs every system call of the host some 25 ns, a file costs nothing (the kernel finds it by
+ * inode). */
 #include "fimd/audit/targets.h"
 
 #include <dirent.h>
@@ -13,7 +14,8 @@
 #include "baseline/path.h"
 
 enum {
-    DIRECTORIES_MAX = 100, /* 100 directories: a system call takes some 2.5 us longer; more is no longer bearable */
+    DIRECTORIES_MAX =
+        100, /* 100 directories: a system call takes some 2.5 us longer; more is no longer bearable */
     FILES_MAX = 1024,
     PATH_SIZE = 4096,
 };
@@ -118,7 +120,8 @@ void targets_reduce(struct targets *t)
     t->count = kept;
 }
 
-/* A path without globs, whatever is there. The kernel knows no rule on "/x/", so the slash at the end goes. */
+/* A path without globs, whatever is there. The kernel knows no rule on "/x/", so the slash at the end
+ * goes. */
 static int add_literal(struct targets *t, const char *path, bool follow)
 {
     char bare[PATH_SIZE];
@@ -156,8 +159,8 @@ static bool has_glob(const char *text, size_t len)
 static int expand(struct targets *t, char *path, size_t len, const char *rest, bool follow);
 
 /* Every entry of the directory `path` that the component matches, and on with the rest. */
-static int expand_component(struct targets *t, char *path, size_t len, const char *component, const char *rest,
-                            bool follow)
+static int expand_component(struct targets *t, char *path, size_t len, const char *component,
+                            const char *rest, bool follow)
 {
     DIR *dir = opendir(len ? path : "/");
     int rc = 0;

@@ -1,5 +1,5 @@
-/* Audit records of any bytes: parser, coalescer, acts, memory and sessions. A line of input is one record: its type in
- * two bytes, then its text. */
+/* Audit records of any bytes: parser, coalescer, acts, memory and sessions. A line of input is one record:
+ * its type in two bytes, then its text. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -46,8 +46,13 @@ static void take(void *ctx, const struct act *act)
     (void)sessions_push(all->sessions, act);
     (void)match_add(all->match, act, act->call & 1, all->at++);
     for (size_t i = 0; i < act->paths_count; i++) {
-        struct match_query q = {.pid = (pid_t)act->pid, .inode = act->paths[i].inode, .dir_inode = act->paths[0].inode,
-                                .name = "f", .name_len = 1, .write = true, .before = INT64_MAX};
+        struct match_query q = {.pid = (pid_t)act->pid,
+                                .inode = act->paths[i].inode,
+                                .dir_inode = act->paths[0].inode,
+                                .name = "f",
+                                .name_len = 1,
+                                .write = true,
+                                .before = INT64_MAX};
         match_find(all->match, &q, &hit);
     }
     if (all->at % 16 == 0) {
@@ -59,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct match_limits limits = {.acts = 256, .opens = 256, .act_age = 40, .open_age = 80};
     struct all all = {match_new(&limits), sessions_new(8), 0};
-    struct coalesce_options options = {.ctx = &all, .wants = wants, .act = take, .most = 8, .everything = size & 1};
+    struct coalesce_options options = {
+        .ctx = &all, .wants = wants, .act = take, .most = 8, .everything = size & 1};
     struct coalescer *c = coalesce_new(&options);
     while (size > 2 && c && all.match && all.sessions) {
         unsigned type = data[0] | (unsigned)data[1] << 8;

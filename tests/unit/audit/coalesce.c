@@ -37,8 +37,8 @@ static void say(struct heard *h, unsigned type, double seconds, unsigned serial,
     char text[512];
     struct record r;
     int64_t ms = (int64_t)(seconds * 1000 + 0.5);
-    int n = snprintf(text, sizeof(text), "audit(%lld.%03lld:%u): %s", (long long)(1000 + ms / 1000), (long long)(ms % 1000), serial,
-                     body);
+    int n = snprintf(text, sizeof(text), "audit(%lld.%03lld:%u): %s", (long long)(1000 + ms / 1000),
+                     (long long)(ms % 1000), serial, body);
     cr_assert_eq(record_parse(type, text, (size_t)n, &r), 0);
     cr_assert_eq(coalesce_push(h->c, &r), 0);
 }
@@ -49,8 +49,10 @@ static void expect(struct heard *h, const char *said)
     coalesce_free(h->c);
 }
 
-#define CALL "arch=c000003e syscall=257 success=yes exit=3 a0=0 a1=0 a2=241 a3=1b6 items=1 ppid=1 pid=7 auid=1000"
-#define OTHER "arch=c000003e syscall=257 success=yes exit=3 a0=0 a1=0 a2=241 a3=1b6 items=1 ppid=1 pid=8 auid=1000"
+#define CALL                                                                                                 \
+    "arch=c000003e syscall=257 success=yes exit=3 a0=0 a1=0 a2=241 a3=1b6 items=1 ppid=1 pid=7 auid=1000"
+#define OTHER                                                                                                \
+    "arch=c000003e syscall=257 success=yes exit=3 a0=0 a1=0 a2=241 a3=1b6 items=1 ppid=1 pid=8 auid=1000"
 #define ITEM "item=0 name=\"f\" inode=12 dev=08:01 mode=0100644 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL"
 
 Test(coalesce, interleaved_events_are_told_apart_and_in_the_order_of_their_ends)
@@ -147,7 +149,8 @@ Test(coalesce, messages_of_programs_and_logins_come_at_once)
 {
     struct heard h;
     start(&h, (struct coalesce_options){.wants = only_pid_7});
-    say(&h, RECORD_LOGIN, 0, 1, "pid=8 uid=0 old-auid=4294967295 auid=1000 tty=(none) old-ses=4294967295 ses=3 res=1");
+    say(&h, RECORD_LOGIN, 0, 1,
+        "pid=8 uid=0 old-auid=4294967295 auid=1000 tty=(none) old-ses=4294967295 ses=3 res=1");
     say(&h, RECORD_USER_LOGIN, 0, 2, "pid=8 uid=0 auid=1000 ses=3 msg='op=login res=success'");
     say(&h, RECORD_CONFIG_CHANGE, 0, 3, "op=remove_rule key=\"fimd\" list=4 res=1");
     say(&h, 1204, 0, 4, "op=start ver=3.0.9");

@@ -55,10 +55,11 @@ static void dump(void *ctx, const struct act *a)
     static const char *const items[] = {[0] = "unknown", [ITEM_NORMAL] = "normal", [ITEM_PARENT] = "parent",
                                         [ITEM_CREATE] = "create", [ITEM_DELETE] = "delete"};
     struct buf *to = ctx;
-    buf_printf(to, "%lld:%llu type=%u call=%u arch=%x %s %s exit=%lld pid=%u ppid=%u auid=%d ses=%d uid=%u euid=%u",
-               (long long)(a->time / 1000000), (unsigned long long)a->serial, a->type, a->call, a->arch,
-               a->complete ? "complete" : "incomplete", a->success ? "success" : "failure", (long long)a->exit, a->pid,
-               a->ppid, (int)a->auid, (int)a->ses, a->uid, a->euid);
+    buf_printf(
+        to, "%lld:%llu type=%u call=%u arch=%x %s %s exit=%lld pid=%u ppid=%u auid=%d ses=%d uid=%u euid=%u",
+        (long long)(a->time / 1000000), (unsigned long long)a->serial, a->type, a->call, a->arch,
+        a->complete ? "complete" : "incomplete", a->success ? "success" : "failure", (long long)a->exit,
+        a->pid, a->ppid, (int)a->auid, (int)a->ses, a->uid, a->euid);
     put_text(to, "comm", a->comm);
     put_text(to, "exe", a->exe);
     put_text(to, "tty", a->tty);
@@ -68,8 +69,8 @@ static void dump(void *ctx, const struct act *a)
     buf_printf(to, " records=%zu\n", a->records_count);
     for (size_t i = 0; i < a->paths_count; i++) {
         const struct act_path *p = &a->paths[i];
-        buf_printf(to, "    %s inode=%llu dev=%x:%x mode=%o uid=%u", items[p->item], (unsigned long long)p->inode, p->major,
-                   p->minor, p->mode, p->uid);
+        buf_printf(to, "    %s inode=%llu dev=%x:%x mode=%o uid=%u", items[p->item],
+                   (unsigned long long)p->inode, p->major, p->minor, p->mode, p->uid);
         put_text(to, "name", p->name);
         buf_put_str(to, "\n");
     }

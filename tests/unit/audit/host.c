@@ -46,8 +46,13 @@ bool host_init(struct host *h)
 void host_watch(struct host *h, const char *path)
 {
     char *paths[] = {(char *)path};
-    struct rule rule = {.id = (char *)"test", .policy = (char *)"test", .file = (char *)"test", .paths = paths,
-                        .paths_count = 1, .depth = RULE_DEPTH_ALL, .severity = SEVERITY_HIGH};
+    struct rule rule = {.id = (char *)"test",
+                        .policy = (char *)"test",
+                        .file = (char *)"test",
+                        .paths = paths,
+                        .paths_count = 1,
+                        .depth = RULE_DEPTH_ALL,
+                        .severity = SEVERITY_HIGH};
     struct fault why = {0};
     policy_unref(h->policy);
     cr_assert_eq(policy_new(&rule, 1, &h->policy, &why), 0, "%s", why.text);
@@ -89,8 +94,8 @@ void host_fini(struct host *h)
     current = NULL;
     audit_close(h->audit);
     policy_unref(h->policy);
-    snprintf(command, sizeof(command), "umount -ql %s/mnt %s/m %s 2>/dev/null; rm -rf --one-file-system %s", h->dir, h->dir, h->dir,
-             h->dir);
+    snprintf(command, sizeof(command), "umount -ql %s/mnt %s/m %s 2>/dev/null; rm -rf --one-file-system %s",
+             h->dir, h->dir, h->dir, h->dir);
     (void)!system(command);
     close(h->lock);
 }

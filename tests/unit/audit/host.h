@@ -1,4 +1,5 @@
-/* For the tests on the real kernel: audit is one for the whole host, so they go one after the other, under a lock. */
+/* For the tests on the real kernel: audit is one for the whole host, so they go one after the other, under
+ * a lock. */
 #ifndef TESTS_UNIT_AUDIT_HOST_H
 #define TESTS_UNIT_AUDIT_HOST_H
 
@@ -21,8 +22,8 @@ struct host {
     pid_t last_pid;
 };
 
-/* False: no root, or no audit here (the test is skipped). h must outlive the test's function (static): when a test
- * fails in its middle, host_put_back, as its suite's fini, ends it. */
+/* False: no root, or no audit here (the test is skipped). h must outlive the test's function (static):
+ * when a test fails in its middle, host_put_back, as its suite's fini, ends it. */
 bool host_init(struct host *h);
 void host_open(struct host *h, enum rules_wanted rules); /* audit_open on h->policy, with keys of our own */
 void host_watch(struct host *h, const char *path);       /* a policy of one rule of high severity */

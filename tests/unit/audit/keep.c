@@ -43,7 +43,11 @@ static int find_write(struct host *h, const char *path, pid_t pid, struct audit_
 {
     struct stat st = {0};
     stat(path, &st);
-    struct audit_query query = {.pid = pid, .inode = st.st_ino, .path = path, .path_len = strlen(path), .write = true,
+    struct audit_query query = {.pid = pid,
+                                .inode = st.st_ino,
+                                .path = path,
+                                .path_len = strlen(path),
+                                .write = true,
                                 .read_at = host_now()};
     return host_find(h, &query, ret);
 }
@@ -72,7 +76,8 @@ Test(keep, rules_taken_out_by_somebody_come_back)
     host_remove_rules(&h);
     cr_expect(host_told(&h, "rules-restored", 2000), "%s", h.states);
     cr_expect(strstr(h.states, "rules-wiped"));
-    for (int i = 0; i < 100 && host_rules(&h) != loaded; i++) { /* the keeper may have begun while they still went */
+    for (int i = 0; i < 100 && host_rules(&h) != loaded;
+         i++) { /* the keeper may have begun while they still went */
         usleep(20000);
     }
     cr_expect_eq(host_rules(&h), loaded);
@@ -228,7 +233,8 @@ Test(keep, a_record_that_is_not_due_is_not_waited_for)
     begin(&h, "", RULES_CRITICAL);
     int64_t from = host_now();
     cr_expect_eq(find_write(&h, "/nowhere/f", 1, &proof), -ENOENT);
-    cr_expect_lt(host_now() - from, 5000000, "an uncovered path took %ld us", (long)(host_now() - from) / 1000);
+    cr_expect_lt(host_now() - from, 5000000, "an uncovered path took %ld us",
+                 (long)(host_now() - from) / 1000);
     snprintf(path, sizeof(path), "%s/f", h.dir);
     from = host_now();
     cr_expect_eq(find_write(&h, path, 1, &proof), -ENOENT); /* covered, but nothing was done */
@@ -256,7 +262,11 @@ Test(keep, a_write_by_an_inherited_descriptor_is_proven_by_its_opener)
     snprintf(path, sizeof(path), "%s/f", h.dir);
     the_opener = host_act(write_file, path);
     stat(path, &st);
-    struct audit_query query = {.pid = 1, .inode = st.st_ino, .path = path, .path_len = strlen(path), .write = true,
+    struct audit_query query = {.pid = 1,
+                                .inode = st.st_ino,
+                                .path = path,
+                                .path_len = strlen(path),
+                                .write = true,
                                 .read_at = host_now()};
     cr_expect_eq(host_find(&h, &query, &proof), -ENOENT);
     query.opener = is_the_opener;
@@ -303,7 +313,8 @@ Test(keep, what_is_mounted_below_later_is_covered)
     host_fini(&h);
 }
 
-/* From the end of the call to the proof in hand, the machine idle or not: what an event waits for its person. */
+/* From the end of the call to the proof in hand, the machine idle or not: what an event waits for its
+ * person. */
 Test(keep, a_proof_is_there_within_milliseconds)
 {
     static struct host h;
@@ -315,7 +326,8 @@ Test(keep, a_proof_is_there_within_milliseconds)
         snprintf(path, sizeof(path), "%s/f%d", h.dir, i);
         int64_t from = host_now();
         cr_assert_eq(write_file(path), 0);
-        (void)find_write(&h, path, getpid(), &proof); /* our own pid is ignored: how long until that is known */
+        (void)find_write(&h, path, getpid(),
+                         &proof); /* our own pid is ignored: how long until that is known */
         took[i] = host_now() - from;
         expect_proven(&h, path);
     }

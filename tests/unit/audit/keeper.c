@@ -1,5 +1,5 @@
-/* The keeper on a kernel of our own: locked, refusing, wiped, with foreign rules. (The real one can't be locked in a
- * test: only a boot unlocks it.) */
+/* The keeper on a kernel of our own: locked, refusing, wiped, with foreign rules. (The real one can't be
+ * locked in a test: only a boot unlocks it.) */
 #include "fimd/audit/keeper.h"
 
 #include <criterion/criterion.h>
@@ -84,14 +84,21 @@ static int fake_remove(int fd, const struct rule_wire *rule)
     return -ENOENT;
 }
 
+static void wipe(size_t left)
+{
+    while (kernel.count > left) {
+        free(kernel.rules[--kernel.count]);
+    }
+}
+
 static int fake_cover_mount(int fd, const char *mount, const char *tree)
 {
     (void)fd, (void)mount, (void)tree;
     return 0;
 }
 
-static const struct keeper_kernel fake = {fake_status, fake_set_enabled, fake_set_backlog_limit, fake_rules, fake_add,
-                                          fake_remove, fake_cover_mount};
+static const struct keeper_kernel fake = {fake_status, fake_set_enabled, fake_set_backlog_limit, fake_rules,
+                                          fake_add,    fake_remove,      fake_cover_mount};
 
 static void hear(void *ctx, const char *action, const char *text)
 {
@@ -103,8 +110,13 @@ static void hear(void *ctx, const char *action, const char *text)
 static struct policy *policy_of(const char *path)
 {
     char *paths[] = {(char *)path};
-    struct rule rule = {.id = (char *)"t", .policy = (char *)"t", .file = (char *)"t", .paths = paths, .paths_count = 1,
-                        .depth = RULE_DEPTH_ALL, .severity = SEVERITY_HIGH};
+    struct rule rule = {.id = (char *)"t",
+                        .policy = (char *)"t",
+                        .file = (char *)"t",
+                        .paths = paths,
+                        .paths_count = 1,
+                        .depth = RULE_DEPTH_ALL,
+                        .severity = SEVERITY_HIGH};
     struct policy *p;
     cr_assert_eq(policy_new(&rule, 1, &p, NULL), 0);
     return p;
@@ -114,7 +126,8 @@ static void open_keeper(struct keeper *k, unsigned enabled, const char *path)
 {
     kernel.status.enabled = enabled;
     kernel.status.backlog_limit = 64;
-    cr_assert_eq(keeper_open_on(k, &fake, open("/dev/null", O_RDONLY | O_CLOEXEC), "fimd", hear, NULL, NULL), 0);
+    cr_assert_eq(keeper_open_on(k, &fake, open("/dev/null", O_RDONLY | O_CLOEXEC), "fimd", hear, NULL, NULL),
+                 0);
     struct policy *p = policy_of(path);
     cr_assert_eq(keeper_set(k, p, RULES_CRITICAL, NULL), 0);
     policy_unref(p);
@@ -173,7 +186,7 @@ Test(keeper, what_was_wiped_is_said_and_restored)
     struct keeper k;
     open_keeper(&k, 1, "/etc");
     size_t count = kernel.count;
-    kernel.count = 1;
+    wipe(1);
     cr_assert_eq(keeper_look(&k), 0);
     cr_expect_eq(kernel.count, count);
     cr_expect_str_eq(said, "rules-wiped rules-restored ");
@@ -186,7 +199,7 @@ Test(keeper, what_is_wiped_and_refused_is_not_said_to_be_restored)
 {
     struct keeper k;
     open_keeper(&k, 1, "/etc");
-    kernel.count = 0;
+    wipe(0);
     kernel.refuse = -ENOMEM;
     cr_assert_eq(keeper_look(&k), 0);
     cr_expect_str_eq(said, "rules-wiped audit-degraded ");

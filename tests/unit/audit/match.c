@@ -11,9 +11,22 @@ static struct text text(const char *s)
 
 static struct act act_of(uint32_t pid, uint64_t serial)
 {
-    struct act a = {.type = RECORD_SYSCALL, .complete = true, .success = true, .pid = pid, .ppid = 1, .auid = 1000,
-                    .auid_told = true, .ses = 3, .uid = 0, .gid = 0, .euid = 0, .egid = 0, .serial = serial,
-                    .comm = text("vi"), .exe = text("/usr/bin/vi"), .cwd = text("/root")};
+    struct act a = {.type = RECORD_SYSCALL,
+                    .complete = true,
+                    .success = true,
+                    .pid = pid,
+                    .ppid = 1,
+                    .auid = 1000,
+                    .auid_told = true,
+                    .ses = 3,
+                    .uid = 0,
+                    .gid = 0,
+                    .euid = 0,
+                    .egid = 0,
+                    .serial = serial,
+                    .comm = text("vi"),
+                    .exe = text("/usr/bin/vi"),
+                    .cwd = text("/root")};
     return a;
 }
 
@@ -28,14 +41,16 @@ static struct match *new_table(unsigned acts, unsigned opens)
     return match_new(&limits);
 }
 
-static void open_of(struct match *m, uint32_t pid, uint64_t serial, const char *name, uint64_t inode, int64_t at)
+static void open_of(struct match *m, uint32_t pid, uint64_t serial, const char *name, uint64_t inode,
+                    int64_t at)
 {
     struct act a = act_of(pid, serial);
     add_path(&a, ITEM_NORMAL, name, inode);
     cr_assert_eq(match_add(m, &a, true, at), 0);
 }
 
-static void create_of(struct match *m, uint32_t pid, uint64_t serial, const char *name, uint64_t inode, int64_t at)
+static void create_of(struct match *m, uint32_t pid, uint64_t serial, const char *name, uint64_t inode,
+                      int64_t at)
 {
     struct act a = act_of(pid, serial);
     add_path(&a, ITEM_PARENT, "/wrong/for/descriptors", 2);
@@ -43,8 +58,8 @@ static void create_of(struct match *m, uint32_t pid, uint64_t serial, const char
     cr_assert_eq(match_add(m, &a, false, at), 0);
 }
 
-static struct match_hit find(struct match *m, pid_t pid, uint64_t inode, uint64_t dir, const char *name, bool write,
-                             int64_t before)
+static struct match_hit find(struct match *m, pid_t pid, uint64_t inode, uint64_t dir, const char *name,
+                             bool write, int64_t before)
 {
     struct match_hit hit;
     struct match_query q = {.pid = pid, .inode = inode, .dir_inode = dir, .name = name,

@@ -92,11 +92,19 @@ static int op_unlinkat(void *x)
 }
 static int op_rename(void *x) { (void)x; return rename("old", "new"); }
 static int op_rename_over(void *x) { (void)x; return rename("old", "other"); }
-static int op_exchange(void *x) { (void)x; return renameat2(AT_FDCWD, "old", AT_FDCWD, "other", RENAME_EXCHANGE); }
+static int op_exchange(void *x)
+{
+    (void)x;
+    return renameat2(AT_FDCWD, "old", AT_FDCWD, "other", RENAME_EXCHANGE);
+}
 static int op_rename_dir(void *x) { (void)x; return rename("sub", "new"); }
 static int op_chmod(void *x) { (void)x; return chmod("old", 0600); }
 static int op_fchmod(void *x) { (void)x; return fchmod(open("old", O_RDONLY), 0600); }
-static int op_fchmodat2(void *x) { (void)x; return (int)syscall(452, AT_FDCWD, "old", 0600, AT_SYMLINK_NOFOLLOW); }
+static int op_fchmodat2(void *x)
+{
+    (void)x;
+    return (int)syscall(452, AT_FDCWD, "old", 0600, AT_SYMLINK_NOFOLLOW);
+}
 static int op_chown(void *x) { (void)x; return chown("old", 7, 7); }
 static int op_lchown(void *x) { (void)x; return lchown("old", 7, 7); }
 static int op_setxattr(void *x) { (void)x; return setxattr("old", "trusted.t", "v", 1, 0); }
@@ -132,8 +140,8 @@ static int op_uring(void *x)
     }
     size_t size = p.sq_off.array + p.sq_entries * sizeof(unsigned);
     size_t completions = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
-    char *queue = mmap(NULL, size > completions ? size : completions, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-                       ring, IORING_OFF_SQ_RING);
+    char *queue = mmap(NULL, size > completions ? size : completions, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
     struct io_uring_sqe *entries = mmap(NULL, p.sq_entries * sizeof(*entries), PROT_READ | PROT_WRITE,
                                         MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
     entries[0] = (struct io_uring_sqe){.opcode = IORING_OP_OPENAT, .flags = IOSQE_ASYNC, .fd = AT_FDCWD,
@@ -200,8 +208,10 @@ static const struct operation {
 static void prepare(const char *dir)
 {
     char command[1024];
-    snprintf(command, sizeof(command), "cd %s && rm -rf ./* && echo a > old && echo b > other && mkdir -p sub empty && "
-                                       "echo c > sub/in", dir);
+    snprintf(command, sizeof(command),
+             "cd %s && rm -rf ./* && echo a > old && echo b > other && mkdir -p sub empty && "
+             "echo c > sub/in",
+             dir);
     cr_assert_eq(system(command), 0);
     snprintf(command, sizeof(command), "%s/other", dir);
     cr_assert_eq(setxattr(command, "trusted.t", "v", 1, 0), 0);
@@ -234,8 +244,13 @@ static void prove(struct host *h, const char *dir, const struct operation *op)
     snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(path, '/') - path), path);
     uint64_t before = inode_of(path);
     pid_t pid = host_act(run_in_dir, &in);
-    struct audit_query query = {.pid = pid, .inode = op->gone ? before : inode_of(path), .dir_inode = inode_of(parent),
-                                .path = path, .path_len = strlen(path), .write = op->write, .read_at = host_now(),
+    struct audit_query query = {.pid = pid,
+                                .inode = op->gone ? before : inode_of(path),
+                                .dir_inode = inode_of(parent),
+                                .path = path,
+                                .path_len = strlen(path),
+                                .write = op->write,
+                                .read_at = host_now(),
                                 .did = op->did};
     int rc = host_find(h, &query, &proof);
     cr_expect_eq(rc, 0, "%s on %s: %s", op->name, dir, strerror(-rc));
@@ -287,9 +302,10 @@ Test(proof, every_operation_on_ext4_is_proven)
     if (!host_init(&h)) {
         cr_skip_test("needs root and audit");
     }
-    snprintf(command, sizeof(command), "truncate -s 16M %s/disk && mkfs.ext4 -q %s/disk && mkdir %s/mnt && "
-                                       "mount -o loop %s/disk %s/mnt && mkdir %s/mnt/w", h.dir, h.dir, h.dir, h.dir,
-             h.dir, h.dir);
+    snprintf(command, sizeof(command),
+             "truncate -s 16M %s/disk && mkfs.ext4 -q %s/disk && mkdir %s/mnt && "
+             "mount -o loop %s/disk %s/mnt && mkdir %s/mnt/w",
+             h.dir, h.dir, h.dir, h.dir, h.dir, h.dir);
     cr_assert_eq(system(command), 0);
     snprintf(command, sizeof(command), "%s/mnt/w", h.dir);
     prove_all(&h, command);

@@ -35,7 +35,8 @@ Test(record, head_is_time_serial_and_body)
         if (!rc) {
             cr_expect_eq(r.time, cases[i].time, "%s", cases[i].text);
             cr_expect_eq(r.serial, cases[i].serial);
-            cr_expect(span_is(r.body, cases[i].body), "%s: '%.*s'", cases[i].text, (int)r.body.len, r.body.data);
+            cr_expect(span_is(r.body, cases[i].body), "%s: '%.*s'", cases[i].text, (int)r.body.len,
+                      r.body.data);
         } else {
             cr_expect_eq(r.serial, 99, "untouched on failure");
         }
@@ -58,8 +59,8 @@ static void expect_fields(const char *body, const struct expected *expected, siz
         cr_expect_eq(t.raw.data == NULL, expected[i].text == NULL, "%s", expected[i].name);
         if (t.raw.data && expected[i].text) {
             size_t n = text_copy(t, bytes, sizeof(bytes));
-            cr_expect(n == strlen(expected[i].text) && !memcmp(bytes, expected[i].text, n), "%s: %.*s", expected[i].name,
-                      (int)n, bytes);
+            cr_expect(n == strlen(expected[i].text) && !memcmp(bytes, expected[i].text, n), "%s: %.*s",
+                      expected[i].name, (int)n, bytes);
             cr_expect_eq(n, text_length(t));
         }
     }
@@ -72,8 +73,8 @@ static void expect_fields(const char *body, const struct expected *expected, siz
 
 Test(record, strings_come_plain_quoted_or_as_hex)
 {
-    FIELDS(" comm=\"vi\" name=2F74776F20776F726473 key=(null) tty=(none) a=?", {"comm", "vi"}, {"name", "/two words"},
-           {"key", NULL}, {"tty", NULL}, {"a", NULL});
+    FIELDS(" comm=\"vi\" name=2F74776F20776F726473 key=(null) tty=(none) a=?", {"comm", "vi"},
+           {"name", "/two words"}, {"key", NULL}, {"tty", NULL}, {"a", NULL});
     FIELDS("name=\"(null)\" x=\"\" y=", {"name", "(null)"}, {"x", NULL}, {"y", NULL});
     FIELDS("name=\"4142\"", {"name", "4142"});           /* quoted: not hex */
     FIELDS("name=414 comm=41G2", {"name", "414"}, {"comm", "41G2"}); /* odd, or no digits: as it is */
@@ -114,10 +115,18 @@ Test(record, numbers_are_taken_whole_or_not_at_all)
         int rc;
         uint64_t n;
     } cases[] = {
-        {"0", 10, 0, 0}, {"4294967295", 10, 0, UINT32_MAX}, {"18446744073709551615", 10, 0, UINT64_MAX},
-        {"18446744073709551616", 10, -EINVAL, 0}, {"", 10, -EINVAL, 0}, {"1x", 10, -EINVAL, 0},
-        {"-1", 10, -EINVAL, 0}, {"c000003e", 16, 0, 0xc000003e}, {"FFFF", 16, 0, 0xffff}, {"8", 8, -EINVAL, 0},
-        {"0100644", 8, 0, 0100644}, {"ffffffffffffffffff", 16, -EINVAL, 0},
+        {"0", 10, 0, 0},
+        {"4294967295", 10, 0, UINT32_MAX},
+        {"18446744073709551615", 10, 0, UINT64_MAX},
+        {"18446744073709551616", 10, -EINVAL, 0},
+        {"", 10, -EINVAL, 0},
+        {"1x", 10, -EINVAL, 0},
+        {"-1", 10, -EINVAL, 0},
+        {"c000003e", 16, 0, 0xc000003e},
+        {"FFFF", 16, 0, 0xffff},
+        {"8", 8, -EINVAL, 0},
+        {"0100644", 8, 0, 0100644},
+        {"ffffffffffffffffff", 16, -EINVAL, 0},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct field f = {.value = {cases[i].text, strlen(cases[i].text)}};

@@ -16,8 +16,9 @@ static int number_of(const char *name, uint32_t arch)
     static const struct {
         const char *name;
         int wide, narrow;
-    } calls[] = {{"open", 2, 5}, {"openat", 257, 295}, {"openat2", 437, 437}, {"creat", 85, 8}, {"rename", 82, 38},
-                 {"open_by_handle_at", 304, 342}, {"chown32", -1, 212}, {"truncate", 76, 92}};
+    } calls[] = {{"open", 2, 5},       {"openat", 257, 295}, {"openat2", 437, 437},
+                 {"creat", 85, 8},     {"rename", 82, 38},   {"open_by_handle_at", 304, 342},
+                 {"chown32", -1, 212}, {"truncate", 76, 92}};
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         if (!strcmp(calls[i].name, name)) {
             return arch == X86_64 ? calls[i].wide : calls[i].narrow;
@@ -28,8 +29,8 @@ static int number_of(const char *name, uint32_t arch)
 
 static const struct rule_machine both = {X86_64, I386, number_of}, wide_only = {X86_64, 0, number_of};
 
-static size_t build(enum target_kind kind, const char *path, const struct rule_machine *m, struct rule_wire *wires,
-                    bool *optional)
+static size_t build(enum target_kind kind, const char *path, const struct rule_machine *m,
+                    struct rule_wire *wires, bool *optional)
 {
     struct rule_want want = {kind, path, "fimd"};
     size_t count = 0;
@@ -64,7 +65,9 @@ Test(rules, what_does_not_fit_a_rule_is_refused)
     char *path = calloc(1, 5000);
     memset(path, 'a', 4999);
     path[0] = '/';
-    struct rule_want want[] = {{TARGET_DIR, path, "fimd"}, {TARGET_DIR, "etc", "fimd"}, {TARGET_DIR, "/etc", ""},
+    struct rule_want want[] = {{TARGET_DIR, path, "fimd"},
+                               {TARGET_DIR, "etc", "fimd"},
+                               {TARGET_DIR, "/etc", ""},
                                {TARGET_DIR, "/etc", path}};
     for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
         cr_expect_lt(rules_build(&want[i], &both, w, optional, &count), 0, "case %zu", i);
@@ -114,16 +117,19 @@ Test(rules, calls_are_wanted_by_width_number_and_flags)
         uint64_t second, third;
         bool wanted, opening;
     } cases[] = {
-        {X86_64, 257, 0, 0x241, true, true},   {X86_64, 257, 0, 0x80000, false, true}, {X86_64, 2, 0x1, 0, true, true},
-        {X86_64, 2, 0x0, 0x1, false, true},    {X86_64, 82, 0, 0, true, false},        {X86_64, 85, 0, 0, true, true},
-        {I386, 5, 0x1, 0, true, true},         {I386, 38, 0, 0, true, false},          {X86_64, 452, 0, 0, true, false},
-        {X86_64, 469, 0, 0, true, false},      {X86_64, 0, 0, 0, false, true},         {0, 257, 0, 0x241, false, true},
+        {X86_64, 257, 0, 0x241, true, true},     {X86_64, 257, 0, 0x80000, false, true},
+        {X86_64, 2, 0x1, 0, true, true},         {X86_64, 2, 0x0, 0x1, false, true},
+        {X86_64, 82, 0, 0, true, false},         {X86_64, 85, 0, 0, true, true},
+        {I386, 5, 0x1, 0, true, true},           {I386, 38, 0, 0, true, false},
+        {X86_64, 452, 0, 0, true, false},        {X86_64, 469, 0, 0, true, false},
+        {X86_64, 0, 0, 0, false, true},          {0, 257, 0, 0x241, false, true},
         {X86_64, 0x40000101, 0, 1, false, true},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         bool opening = true;
         const uint64_t args[4] = {0, cases[i].second, cases[i].third, 0};
-        cr_expect_eq(rule_calls_want(c, cases[i].arch, cases[i].call, args, &opening), cases[i].wanted, "case %zu", i);
+        cr_expect_eq(rule_calls_want(c, cases[i].arch, cases[i].call, args, &opening), cases[i].wanted,
+                     "case %zu", i);
         cr_expect_eq(opening, cases[i].opening, "case %zu", i);
     }
     rule_calls_free(c);
@@ -160,10 +166,11 @@ Test(rules, targets_below_a_directory_and_doubles_are_left_out)
     static const struct {
         const char *path;
         bool covered;
-    } cases[] = {{"/etc/passwd", true}, {"/etc/passwd-", false}, {"/etc/ssh/keys/a/b", true}, {"/etc/ssh", true},
-                 {"/etc/sshx", false}, {"/etc", false}};
+    } cases[] = {{"/etc/passwd", true}, {"/etc/passwd-", false}, {"/etc/ssh/keys/a/b", true},
+                 {"/etc/ssh", true},    {"/etc/sshx", false},    {"/etc", false}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        cr_expect_eq(targets_cover(&t, cases[i].path, strlen(cases[i].path)), cases[i].covered, "%s", cases[i].path);
+        cr_expect_eq(targets_cover(&t, cases[i].path, strlen(cases[i].path)), cases[i].covered, "%s",
+                     cases[i].path);
     }
     targets_fini(&t);
 }

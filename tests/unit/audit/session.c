@@ -35,7 +35,8 @@ static void expect(struct sessions *s, uint32_t id, const char *address, const c
     cr_expect_str_eq(got.tty, tty);
 }
 
-#define LOGIN(ses) "pid=8 uid=0 old-auid=4294967295 auid=1000 tty=(none) old-ses=4294967295 ses=" #ses " res=1"
+#define LOGIN(ses)                                                                                           \
+    "pid=8 uid=0 old-auid=4294967295 auid=1000 tty=(none) old-ses=4294967295 ses=" #ses " res=1"
 #define MESSAGE(ses, exe, host, addr, terminal, res)                                                                  \
     "pid=8 uid=0 auid=1000 ses=" #ses " msg='op=PAM:session_open grantors=pam_unix acct=\"alice\" exe=\"" exe        \
     "\" hostname=" host " addr=" addr " terminal=" terminal " res=" res "'"
@@ -82,7 +83,8 @@ Test(session, what_failed_and_what_has_no_session_is_passed_over)
     struct sessions *s = sessions_new(0);
     struct audit_session got;
     say(s, RECORD_USER_LOGIN, MESSAGE(3, "/usr/sbin/sshd", "10.1.2.3", "10.1.2.3", "ssh", "failed"));
-    say(s, RECORD_USER_START, MESSAGE(4294967295, "/usr/sbin/sshd", "10.1.2.3", "10.1.2.3", "ssh", "success"));
+    say(s, RECORD_USER_START,
+        MESSAGE(4294967295, "/usr/sbin/sshd", "10.1.2.3", "10.1.2.3", "ssh", "success"));
     say(s, RECORD_USER_START, "pid=8 ses=3 no message");
     cr_expect_not(sessions_get(s, 3, &got));
     cr_expect_not(sessions_get(s, UINT32_MAX, &got));

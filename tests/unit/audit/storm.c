@@ -31,7 +31,8 @@ static double cpu_now(void)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static unsigned count_proven(struct host *h, pid_t pid)
@@ -72,9 +73,10 @@ Test(storm, every_file_of_a_storm_is_proven)
     usleep(300000);
     cpu = cpu_now() - cpu;
     cr_assert_eq(audit_status_get(h.audit, &status), 0);
-    cr_log_info("%d files in %.2f s (%.0f/s), %llu records, cpu %.3f s: %.2f of a core, %.1f us a file, %u progress",
-                FILES, took, FILES / took, (unsigned long long)status.records, cpu, cpu / took, cpu / FILES * 1e6,
-                h.progress);
+    cr_log_info(
+        "%d files in %.2f s (%.0f/s), %llu records, cpu %.3f s: %.2f of a core, %.1f us a file, %u progress",
+        FILES, took, FILES / took, (unsigned long long)status.records, cpu, cpu / took, cpu / FILES * 1e6,
+        h.progress);
     cr_expect_eq(count_proven(&h, pid), FILES);
     cr_expect_eq(status.lost_socket, 0);
     cr_expect_eq(status.incomplete, 0);
