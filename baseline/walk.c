@@ -265,6 +265,18 @@ static bool is_reached(const struct walk_options *o, struct root upper, struct r
     return true;
 }
 
+/* No symlink and nothing missing on the way: else no walk comes there, and that has to be told. */
+static bool is_straight(struct root r)
+{
+    const char *name;
+    size_t len;
+    int fd = path_open_dir(r.path, path_parent(r.path, r.len, &name, &len));
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 static bool is_covered(const struct walk_options *o, const char *const *roots, size_t count, size_t index)
 {
     struct root r = root_of(roots[index]);
@@ -272,7 +284,7 @@ static bool is_covered(const struct walk_options *o, const char *const *roots, s
     for (size_t i = 0; i < count; i++) {
         struct root other = root_of(roots[i]);
         bool same = other.len == r.len && !memcmp(other.path, r.path, r.len);
-        if (same ? i < index : other.len < r.len && is_reached(o, other, r))
+        if (same ? i < index : other.len < r.len && is_reached(o, other, r) && is_straight(r))
             return true;
     }
     return false;
