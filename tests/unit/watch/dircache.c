@@ -26,6 +26,11 @@ static uint32_t anchor(struct dircache *c, uint64_t number, const char *root)
     return node;
 }
 
+static void pin(struct dircache *c, uint32_t node)
+{
+    c->nodes[node].flags |= DIR_PINNED;
+}
+
 static uint32_t find(struct dircache *c, uint64_t number)
 {
     return dircache_find(c, 0, handle(&number));
@@ -144,7 +149,7 @@ Test(dircache, pinned_nodes_outgrow_the_bound)
 {
     uint32_t root = anchor(&cache, 1, "");
     for (uint64_t i = 100; i < 400; i++)
-        cache.nodes[put(&cache, i, root, "marked")].flags |= DIR_PINNED;
+        pin(&cache, put(&cache, i, root, "marked"));
     for (uint64_t i = 100; i < 400; i++)
         cr_expect_neq(find(&cache, i), DIR_NONE);
     cr_expect_eq(cache.count, 301);
@@ -169,7 +174,7 @@ Test(dircache, forget_tree_takes_all_below_and_nothing_else)
     uint32_t a = put(&cache, 2, root, "a");
     put(&cache, 4, put(&cache, 3, a, "b"), "c");
     put(&cache, 5, root, "beside");
-    cache.nodes[find(&cache, 4)].flags |= DIR_PINNED;
+    pin(&cache, find(&cache, 4));
     dircache_forget_tree(&cache, a);
     cr_expect_eq(find(&cache, 2), DIR_NONE);
     cr_expect_eq(find(&cache, 4), DIR_NONE);
@@ -181,7 +186,7 @@ Test(dircache, flush_keeps_anchors_pins_and_their_parents)
 {
     uint32_t root = anchor(&cache, 1, "");
     uint32_t a = put(&cache, 2, root, "a");
-    cache.nodes[put(&cache, 3, a, "pinned")].flags |= DIR_PINNED;
+    pin(&cache, put(&cache, 3, a, "pinned"));
     put(&cache, 4, put(&cache, 5, root, "x"), "y");
     dircache_flush(&cache);
     cr_expect_eq(cache.count, 3);
