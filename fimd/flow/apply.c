@@ -237,21 +237,36 @@ static int apply_below(struct apply *a, const struct finding *f, const char *pat
 
 /* ---- renames ---- */
 
-/* A file that moved: its new path, with what was known of it under the old one. */
-static int apply_moved_file(struct apply *a, const struct finding *f, struct place *to, struct place *from)
+/* What is where the rename put it. Gone from there already, without anything at the old path: it has moved on, or
+ * was deleted, and that event is still to come and asks for what moves through here. */
+static const struct entry *moved_to(const struct finding *f, const struct place *from)
+{
+    bool through = f->after.type == ENTRY_ABSENT && f->old_after.type == ENTRY_ABSENT;
+    return through && from->verdict.rule ? &from->node.entry : &f->after;
+}
+
+static void decide_moved(const struct entry *before, const struct entry *after, bool replaced, uint32_t attributes,
+                         struct decision *ret)
+{
+    *ret = (struct decision){.actions = ACTION_MOVED, .changes = entry_diff(before, after) & attributes, .store = true};
+    /* rename(2) moves ctime alone: that is no more news than the move itself. */
+    if (!replaced && (ret->changes & ~(uint32_t)ATTR_CTIME) == 0)
+        ret->changes = 0;
+    if (replaced || ret->changes)
+        ret->actions |= ACTION_UPDATED;
+}
+
+/* A file that moved: its new path, with what was known of it under the old one, or of what it replaced. */
+static int apply_moved_file(struct apply *a, const struct finding *f, struct place *to, struct place *from,
+                            const struct entry *after)
 {
     bool replaced = to->node.entry.type != ENTRY_ABSENT;
     const struct entry *before = replaced ? &to->node.entry : &from->node.entry;
-    uint32_t changes = entry_diff(before, &f->after);
-    struct decision decision = {.actions = ACTION_MOVED, .changes = changes & to->verdict.attributes, .store = true};
-    /* rename(2) moves ctime alone: that is no more news than the move itself. */
-    if (!replaced && (decision.changes & ~(uint32_t)ATTR_CTIME) == 0)
-        decision.changes = 0;
-    if (replaced || decision.changes)
-        decision.actions |= ACTION_UPDATED;
-    int r = record(a, f, to, &decision, before, &f->after, from->path, NULL);
+    struct decision decision;
+    decide_moved(before, after, replaced, to->verdict.attributes, &decision);
+    int r = record(a, f, to, &decision, before, after, from->path, NULL);
     if (r == 0)
-        r = store_put(a->txn, to->path, to->len, &f->after, a->last);
+        r = store_put(a->txn, to->path, to->len, after, a->last);
     if (r == 0 && f->old_after.type == ENTRY_ABSENT)
         r = store_remove(a->txn, from->path, from->len, a->last);
     return r;
@@ -271,30 +286,49 @@ static int apply_moved_child(struct apply *a, const struct finding *f, const cha
     return r;
 }
 
-/* A directory that moved within what is watched: one write for the tree, a record for each entry. */
-static int apply_moved_dir(struct apply *a, const struct finding *f, struct place *to, struct place *from)
+/* The moved directory's entries, as listed under its old path. */
+static int apply_moved_children(struct apply *a, const struct finding *f, const struct listing *below,
+                                const struct place *to, size_t from_len)
 {
-    struct listing below = {0};
     struct buf path = {0};
-    const struct decision moved = {.actions = ACTION_MOVED, .store = true};
-    int r = list_below(a, from->path, from->len, &below);
-    if (r == 0)
-        r = record(a, f, to, &moved, &from->node.entry, &f->after, from->path, NULL);
-    uint64_t last = a->last;
-    if (r == 0)
-        r = store_move(a->txn, from->path, from->len, to->path, to->len, last);
-    if (r == 0)
-        r = store_put(a->txn, to->path, to->len, &f->after, last);
-    for (size_t at = 0; r == 0 && at < below.paths.len;) {
-        const char *child = (const char *)below.paths.data + at;
+    int r = 0;
+    for (size_t at = 0; r == 0 && at < below->paths.len;) {
+        const char *child = (const char *)below->paths.data + at;
         at += strlen(child) + 1;
         buf_reset(&path);
         buf_put(&path, to->path, to->len);
-        buf_put_str(&path, child + from->len);
+        buf_put_str(&path, child + from_len);
         const char *now_at = buf_cstr(&path);
         r = now_at ? apply_moved_child(a, f, now_at, child) : -ENOMEM;
     }
     buf_fini(&path);
+    return r;
+}
+
+/* A directory that moved within what is watched: one write for the tree, a record for each entry. What it replaced
+ * was an empty directory, says rename(2); whatever is still known below that is gone. */
+static int apply_moved_dir(struct apply *a, const struct finding *f, struct place *to, struct place *from,
+                           const struct entry *after)
+{
+    struct listing below = {0};
+    bool replaced = to->node.entry.type != ENTRY_ABSENT;
+    const struct entry *before = replaced ? &to->node.entry : &from->node.entry;
+    struct decision moved;
+    decide_moved(before, after, replaced, to->verdict.attributes, &moved);
+    int r = replaced ? apply_below(a, f, to->path, to->len, NULL) : 0;
+    if (r == 0)
+        r = list_below(a, from->path, from->len, &below);
+    if (r == 0)
+        r = record(a, f, to, &moved, before, after, from->path, NULL);
+    uint64_t last = a->last;
+    if (r == 0 && replaced)
+        r = store_remove(a->txn, to->path, to->len, last);
+    if (r == 0)
+        r = store_move(a->txn, from->path, from->len, to->path, to->len, last);
+    if (r == 0)
+        r = store_put(a->txn, to->path, to->len, after, last);
+    if (r == 0)
+        r = apply_moved_children(a, f, &below, to, from->len);
     buf_fini(&below.paths);
     return r;
 }
@@ -308,8 +342,9 @@ static int apply_moved_out(struct apply *a, const struct finding *f, struct plac
     return apply_gone(a, f, from, &gone, f->path);
 }
 
-/* Into what is watched, or from a path that was never recorded (a temporary file): over what stood there it is an update. */
-static int apply_moved_in(struct apply *a, const struct finding *f, struct place *to)
+/* Into what is watched, or from a path that was never recorded (a temporary file): over what stood there it is an
+ * update. A temporary name was never told, and is not told now. */
+static int apply_moved_in(struct apply *a, const struct finding *f, struct place *to, const struct place *from)
 {
     struct decide_input in = {.before = &to->node.entry, .after = &f->after, .attributes = to->verdict.attributes,
                               .ops = f->ops, .gone_is_news = true, .filling = a->filling};
@@ -318,28 +353,64 @@ static int apply_moved_in(struct apply *a, const struct finding *f, struct place
     uint64_t last = to->node.last;
     int r = 0;
     if (decision.actions) {
-        bool created = decision.actions == ACTION_CREATED;
-        r = record(a, f, to, &decision, &to->node.entry, &f->after, created ? f->old_path : NULL, NULL);
+        bool came = decision.actions == ACTION_CREATED && !from->verdict.rule;
+        r = record(a, f, to, &decision, &to->node.entry, &f->after, came ? f->old_path : NULL, NULL);
         last = a->last;
     }
     return r < 0 || !decision.store ? r : store_put(a->txn, to->path, to->len, &f->after, last);
 }
 
+/* RENAME_EXCHANGE comes as two renames; the first tells of both files, and leaves nothing to the second. Of a
+ * directory the walk tells what is below now. */
+static bool is_exchange(const struct finding *f, const struct place *to, const struct place *from)
+{
+    const struct entry *a = &to->node.entry, *b = &from->node.entry;
+    return a->type != ENTRY_ABSENT && b->type != ENTRY_ABSENT && a->inode == f->old_after.inode &&
+           b->inode == f->after.inode && a->type == f->old_after.type && b->type == f->after.type &&
+           a->inode != b->inode;
+}
+
+static int apply_exchanged(struct apply *a, const struct finding *f, struct place *p, const struct place *other,
+                           const struct entry *after)
+{
+    struct decision decision;
+    decide_moved(&p->node.entry, after, true, p->verdict.attributes, &decision);
+    int r = p->verdict.rule ? record(a, f, p, &decision, &p->node.entry, after, other->path, NULL) : 0;
+    return r < 0 ? r : store_put(a->txn, p->path, p->len, after, a->last);
+}
+
+static int apply_exchange(struct apply *a, const struct finding *f, struct place *to, struct place *from)
+{
+    int r = apply_exchanged(a, f, to, from, &f->after);
+    return r < 0 ? r : apply_exchanged(a, f, from, to, &f->old_after);
+}
+
+/* The same file is known here already: told by another rename that was merged, or exchanged, with this one. */
+static bool is_told(const struct finding *f, const struct place *to)
+{
+    const struct entry *known = &to->node.entry;
+    return known->type != ENTRY_ABSENT && known->inode == f->after.inode && entry_diff(known, &f->after) == 0;
+}
+
 static int apply_new_place(struct apply *a, const struct finding *f, struct place *to, struct place *from)
 {
     bool known = from->node.entry.type != ENTRY_ABSENT && from->verdict.rule;
-    if (f->after.type == ENTRY_ABSENT)
+    const struct entry *after = moved_to(f, from);
+    if (after->type == ENTRY_ABSENT)
         return apply_place(a, f, to, &ABSENT); /* it has gone on already: its next event tells where */
+    if (is_told(f, to))
+        return 0;
     int r = 0;
-    if (to->node.entry.type == ENTRY_DIR && f->after.type != ENTRY_DIR)
+    if (to->node.entry.type == ENTRY_DIR && after->type != ENTRY_DIR)
         r = apply_below(a, f, to->path, to->len, NULL);
     if (r < 0)
         return r;
     if (!known)
-        return apply_moved_in(a, f, to);
-    if (f->after.type == ENTRY_DIR && to->node.entry.type == ENTRY_ABSENT && f->old_after.type == ENTRY_ABSENT)
-        return apply_moved_dir(a, f, to, from);
-    return apply_moved_file(a, f, to, from);
+        return apply_moved_in(a, f, to, from);
+    bool onto = to->node.entry.type == ENTRY_ABSENT || to->node.entry.type == ENTRY_DIR;
+    if (after->type == ENTRY_DIR && onto && f->old_after.type == ENTRY_ABSENT)
+        return apply_moved_dir(a, f, to, from, after);
+    return apply_moved_file(a, f, to, from, after);
 }
 
 static int apply_rename(struct apply *a, const struct finding *f, bool *ret_walk)
@@ -348,12 +419,15 @@ static int apply_rename(struct apply *a, const struct finding *f, bool *ret_walk
     int r = place_open(a, f->path, f->path_len, &to);
     if (r == 0)
         r = place_open(a, f->old_path, f->old_path_len, &from);
-    if (r == 0 && to.verdict.rule)
+    bool exchange = r == 0 && to.verdict.rule && from.verdict.rule && is_exchange(f, &to, &from);
+    if (exchange)
+        r = apply_exchange(a, f, &to, &from);
+    else if (r == 0 && to.verdict.rule)
         r = apply_new_place(a, f, &to, &from);
     else if (r == 0)
         r = apply_moved_out(a, f, &from);
-    /* An exchange, or something new where it was: that path is looked at by itself. */
-    if (r == 0 && from.verdict.rule)
+    /* Something new may be where it was: that path is looked at by itself. */
+    if (r == 0 && from.verdict.rule && !exchange)
         r = apply_path(a, f, f->old_path, f->old_path_len, &f->old_after);
     *ret_walk = f->after.type == ENTRY_DIR;
     place_close(&to);
