@@ -134,18 +134,19 @@ static bool wait_for_room(struct select *s)
 static void add_event(struct select *s, const struct watch_event *e, int64_t now)
 {
     struct verdict verdict;
-    policy_match(s->policy, e->path, e->path_len, &verdict);
+    bool moved_away = e->path_len == 0; /* to where the kernel does not tell: it is gone from here, as if deleted */
     struct pending_event event = {
-        .path = e->path,
-        .path_len = e->path_len,
-        .old_path = e->old_path,
-        .old_path_len = e->old_path_len,
+        .path = moved_away ? e->old_path : e->path,
+        .path_len = moved_away ? e->old_path_len : e->path_len,
+        .old_path = moved_away ? NULL : e->old_path,
+        .old_path_len = moved_away ? 0 : e->old_path_len,
         .ops = e->ops,
         .source = SOURCE_FANOTIFY,
-        .transient = verdict.transient,
         .touch = {.process = e->process, .pid = e->pid, .ops = e->ops, .at = e->read_at, .inode = e->inode,
                   .dir_inode = e->dir_inode},
     };
+    policy_match(s->policy, event.path, event.path_len, &verdict);
+    event.transient = verdict.transient;
     struct process *dropped = NULL;
     if (pending_add(s->pending, &event, now, &dropped) < 0) {
         /* Out of memory: the change is not forgotten, the next scan finds it. */
