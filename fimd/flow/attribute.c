@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "baseline/path.h"
 #include "fimd/rt/clock.h"
 #include "fimd/watch/watch.h"
 
@@ -83,7 +86,8 @@ static size_t actors_of(const struct finding *f, const struct touch *ret[FINDING
         if (wrote && only_closed(t))
             continue;
         size_t at = count++;
-        for (; at > 0 && ret[at - 1]->at < t->at; at--)
+        /* Touches stand in the order of their first events; those of one read have the same time. */
+        for (; at > 0 && ret[at - 1]->at <= t->at; at--)
             ret[at] = ret[at - 1];
         ret[at] = t;
     }
@@ -148,9 +152,11 @@ static void set_if(uint32_t *to, uint32_t from)
 static int prove(struct actor *actor, const struct audit_proof *proof)
 {
     actor->grade = GRADE_AUDIT;
-    actor->login = proof->login;
-    actor->login_known = true;
-    actor->session = proof->session;
+    if (proof->login_known) {
+        actor->login = proof->login;
+        actor->login_known = true;
+        actor->session = proof->session;
+    }
     set_if(&actor->uid, proof->uid);
     set_if(&actor->gid, proof->gid);
     set_if(&actor->euid, proof->euid);
@@ -188,19 +194,51 @@ static int with_proof(struct attribute *a, struct actor **actor, const struct au
     return 0;
 }
 
+struct asker { /* of a write through a descriptor that somebody else may have opened */
+    struct attribute *attribute;
+    struct process *process;
+};
+
+static bool may_have_handed_down(void *ctx, pid_t opener)
+{
+    const struct asker *asker = ctx;
+    return asker->process && process_descends(asker->attribute->people, asker->process, opener);
+}
+
+/* The inode of the directory that holds the path, where a handle does not tell it (overlayfs); 0 unknown. */
+static uint64_t directory_inode(const char *path, size_t len)
+{
+    const char *name;
+    size_t name_len;
+    struct stat st;
+    int fd = path_open_dir(path, path_parent(path, len, &name, &name_len));
+    if (fd < 0)
+        return 0;
+    uint64_t inode = fstat(fd, &st) == 0 ? st.st_ino : 0;
+    close(fd);
+    return inode;
+}
+
+/* Of a rename the record names both paths; the one that a rule covers is due. */
 static int find_proof(struct attribute *a, const struct finding *f, const struct touch *t, struct audit_proof *ret)
 {
     if (!a->audit)
         return -ENOENT;
+    bool old = f->old_path && !audit_covers(a->audit, f->path, f->path_len);
+    struct asker asker = {a, t->process};
     struct audit_query query = {
         .pid = t->pid,
         .inode = t->inode ? t->inode : f->after.inode,
-        .dir_inode = t->dir_inode,
-        .path = f->path,
-        .path_len = f->path_len,
+        .dir_inode = old ? 0 : t->dir_inode,
+        .path = old ? f->old_path : f->path,
+        .path_len = old ? f->old_path_len : f->path_len,
         .write = (t->ops & (WATCH_MODIFY | WATCH_CLOSE_WRITE)) != 0,
         .read_at = t->at,
+        .opener = may_have_handed_down,
+        .ctx = &asker,
     };
+    if (!query.dir_inode && !query.inode)
+        query.dir_inode = directory_inode(query.path, query.path_len);
     return audit_find(a->audit, &query, ret);
 }
 
@@ -216,7 +254,9 @@ static int actor_of(struct attribute *a, struct finding *f, const struct touch *
     struct actor *actor = NULL;
     int64_t retry = now;
     int r = t->process ? process_actor(a->people, t->process, t->at, now, &actor, &retry) : 0;
-    if (r == -EAGAIN && proved != 0) {
+    if (r == -EAGAIN && (proved != 0 || !proof.login_known)) {
+        if (proved == 0)
+            audit_proof_fini(&proof);
         f->retry = retry;
         return r;
     }
