@@ -13,6 +13,8 @@ static const struct {
 } xattr_bits[] = {
     {"system.posix_acl_access", ATTR_ACL},
     {"system.posix_acl_default", ATTR_ACL},
+    {"trusted.SGI_ACL_FILE", ATTR_ACL}, /* the same two once more: xfs shows root how it keeps them */
+    {"trusted.SGI_ACL_DEFAULT", ATTR_ACL},
     {"security.capability", ATTR_CAPS},
     {"security.selinux", ATTR_SELINUX},
 };
