@@ -21,8 +21,8 @@ enum { ID_MAX_LEN = 64, DEPTH_MOST = 1000 };
 /* Names under which tools build a file before it gets its own, or lock it. A file that keeps such a name is
  * reported all the same, only one that goes again at once is not. */
 static const char *const transient_default[] = {
-    /* sed -i; rsync and mkstemp beside the file */
-    "sed??????", ".*.??????",
+    /* sed -i, perl -i, ln -sf; rsync and mkstemp beside the file */
+    "sed??????", "XX??????", "Cu??????", ".*.??????",
     /* vim, nano; vipw, visudo -f */
     ".*.sw?", ".*.swpx", "4913", "*~", "*.edit",
     /* emacs, systemd */
