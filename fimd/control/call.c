@@ -7,6 +7,9 @@
  * The deadline for the request is for all of it: a client that sends a byte a second gains nothing. */
 #include "fimd/control/call.h"
 
+#include "fimd/control/requests.h"
+#include "fimd/rt/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -15,9 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "fimd/control/requests.h"
-#include "fimd/rt/clock.h"
 
 enum { REQUEST_MAX = 64 * 1024 };
 static const int64_t request_time = 5 * NS_PER_S;

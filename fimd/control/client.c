@@ -4,15 +4,15 @@
  *   connect ─► request line ─► answer lines ─► callback … ─► {"exit": n} */
 #include "fimd/control/control.h"
 
+#include "fimd/control/address.h"
+#include "fimd/control/requests.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "fimd/control/address.h"
-#include "fimd/control/requests.h"
 
 enum { ANSWER_MAX = 16 * 1024 * 1024, PIECE = 16 * 1024 };
 

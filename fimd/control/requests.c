@@ -1,10 +1,10 @@
 /* Owns: how a request is written: paths as text that loses no byte, and the parsing of a stranger's line. */
 #include "fimd/control/requests.h"
 
+#include "baseline/path.h"
+
 #include <errno.h>
 #include <string.h>
-
-#include "baseline/path.h"
 
 void request_put_path(struct json *object, const char *key, const char *path, size_t len)
 {

@@ -6,6 +6,10 @@
  * The stop eventfd is never cleared: every poll in every thread sees it, whenever it looks. */
 #include "fimd/control/control.h"
 
+#include "fimd/control/address.h"
+#include "fimd/control/call.h"
+#include "fimd/rt/wake.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,10 +22,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "fimd/control/address.h"
-#include "fimd/control/call.h"
-#include "fimd/rt/wake.h"
 
 enum { CALLS_MAX = 16, BACKLOG = 32 };
 

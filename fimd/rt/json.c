@@ -7,6 +7,8 @@
  *              `{"a":1,`), their depth counted before cJSON recurses into them */
 #include "fimd/rt/json.h"
 
+#include "baseline/path.h"
+
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -14,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "baseline/path.h"
 
 enum {
     DEPTH_MAX = 64,

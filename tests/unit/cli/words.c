@@ -1,5 +1,6 @@
 /* The pure parts: options, times, sizes, paths, filters, reasons. */
 #include "baseline/attr.h"
+
 #include "fimd/cli/filter.h"
 #include "fimd/cli/human.h"
 #include "fimd/cli/options.h"

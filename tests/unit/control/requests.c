@@ -1,10 +1,10 @@
 #include "fimd/control/requests.h"
 
+#include "baseline/path.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
-
-#include "baseline/path.h"
 
 static const struct {
     const char *text; /* as JSON */

@@ -1,6 +1,9 @@
 /* The socket with a server and clients in one process; the hostile ones write their bytes by hand. */
 #include "fimd/control/control.h"
 
+#include "fimd/control/requests.h"
+#include "fimd/rt/clock.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <poll.h>
@@ -13,9 +16,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "fimd/control/requests.h"
-#include "fimd/rt/clock.h"
 
 static char dir[] = "/tmp/fimd-control-XXXXXX";
 static char path[sizeof(dir) + 20];

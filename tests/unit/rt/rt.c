@@ -1,4 +1,5 @@
 #include "fimd/rt/clock.h"
+
 #include "fimd/rt/log.h"
 #include "fimd/rt/loss.h"
 #include "fimd/rt/wake.h"
