@@ -1,6 +1,6 @@
 /* A growable byte buffer, and fixed-width little-endian and varint fields in it: the bytes on disk and on the
- * wire are made here and nowhere else. A failed allocation sets `failed` and makes every later put a no-op, so
- * that an encoder checks once, at its end. Not thread-safe. */
+ * wire are made here and nowhere else. A failed allocation sets `failed` and makes every later put a no-op,
+ * so that an encoder checks once, at its end. Not thread-safe. */
 #ifndef BASELINE_BUF_H
 #define BASELINE_BUF_H
 
@@ -24,8 +24,8 @@ void buf_put_str(struct buf *b, const char *text); /* without the NUL */
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
-void buf_put_varint(struct buf *b, uint64_t v);                     /* LEB128 */
-void buf_put_bytes(struct buf *b, const void *data, size_t len);    /* varint length, then the bytes */
+void buf_put_varint(struct buf *b, uint64_t v);                  /* LEB128 */
+void buf_put_bytes(struct buf *b, const void *data, size_t len); /* varint length, then the bytes */
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends the buffer with a NUL that len does not count; NULL when failed. Owned by b. */
 const char *buf_cstr(struct buf *b);

@@ -5,8 +5,9 @@
  *     │                           └► large file ─► queue ──────┤
  *     └── when the walk is over, its workers read too ─────────┴► filler ─► store   (fill)
  *
- * As many threads as asked for are at work, never more: with content, half of them walk and the others read what
- * waits, the largest first; whoever walks reads small files by itself, in the directory that it has open anyway. */
+ * As many threads as asked for are at work, never more: with content, half of them walk and the others read
+ * what waits, the largest first; whoever walks reads small files by itself, in the directory that it has open
+ * anyway. */
 #include "baseline/check.h"
 
 #include <errno.h>
@@ -137,7 +138,8 @@ static void run_walk(struct check *c, unsigned threads, const char *const *roots
     check_end(c, walk(roots, count, &options), NULL);
 }
 
-/* Workers 0 … walkers-1 walk, the others read; when the walk is over, new readers take the walkers' places. */
+/* Workers 0 … walkers-1 walk, the others read; when the walk is over, new readers take the walkers' places.
+ */
 static void run_both(struct check *c, const char *const *roots, size_t count)
 {
     unsigned walkers = (c->threads + 1) / 2;

@@ -1,5 +1,5 @@
-/* New entries, on their way into the store: workers fill one batch while a thread of its own commits the other, so
- * that nobody who could read a file waits for the disk to flush. */
+/* New entries, on their way into the store: workers fill one batch while a thread of its own commits the
+ * other, so that nobody who could read a file waits for the disk to flush. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@ static bool is_full(const struct check_batch *b)
 }
 
 /* What was there before, or was deleted meanwhile, was seen by somebody else. *ret_last: to be kept. */
-static int may_put(struct store_txn *t, const struct check_filler *f, const char *path, size_t len, uint64_t *ret_last)
+static int may_put(struct store_txn *t, const struct check_filler *f, const char *path, size_t len,
+                   uint64_t *ret_last)
 {
     struct node n;
     int rc = store_get(t, path, len, &n);
@@ -126,7 +127,8 @@ int check_filler_start(struct check_filler *f, struct store *store, bool replace
     return rc ? fault_set(why, rc, "no thread for the store's writer: %s", strerror(rc)) : 0;
 }
 
-int check_filler_put(struct check_filler *f, const char *path, size_t len, const struct entry *entry, struct buf *scratch)
+int check_filler_put(struct check_filler *f, const char *path, size_t len, const struct entry *entry,
+                     struct buf *scratch)
 {
     buf_reset(scratch);
     entry_encode(entry, scratch);

@@ -1,4 +1,5 @@
-/* What the store has at and below a path that is no more there. Read in portions, told outside of transactions. */
+/* What the store has at and below a path that is no more there. Read in portions, told outside of
+ * transactions. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,15 +7,15 @@
 #include "baseline/check_parts.h"
 #include "baseline/path.h"
 
-int check_tell(struct check *c, enum check_difference what, const char *path, size_t len, const struct entry *before,
-               const struct entry *after)
+int check_tell(struct check *c, enum check_difference what, const char *path, size_t len,
+               const struct entry *before, const struct entry *after)
 {
     atomic_fetch_add_explicit(&c->progress->differences, 1, memory_order_relaxed);
     return check_end(c, c->options->differs(c->options->ctx, what, path, len, before, after), NULL);
 }
 
-/* ctime moves with every change of an inode, also of what is not looked at here (xattrs); a directory's with each
- * of its children, so that it is often told in vain, but never not told. */
+/* ctime moves with every change of an inode, also of what is not looked at here (xattrs); a directory's with
+ * each of its children, so that it is often told in vain, but never not told. */
 static bool is_candidate(const struct entry *before, const struct entry *after)
 {
     return entry_diff(before, after) || before->ctime != after->ctime;
@@ -66,13 +66,15 @@ static void trouble(const struct check *c, const char *path, size_t len, int err
 }
 
 /* dirfd -1: by the path. False: there is nothing to go on with, and what is to be told of that has been. */
-static bool measure(struct check_worker *w, int dirfd, const char *name, const char *path, size_t len, struct entry *ret)
+static bool measure(struct check_worker *w, int dirfd, const char *name, const char *path, size_t len,
+                    struct entry *ret)
 {
     struct check *c = w->check;
 
     int rc = need_measurer(w);
     if (!rc)
-        rc = dirfd < 0 ? measure_path(w->measurer, path, len, ret) : measure_at(w->measurer, dirfd, name, ret);
+        rc =
+            dirfd < 0 ? measure_path(w->measurer, path, len, ret) : measure_at(w->measurer, dirfd, name, ret);
     if (rc == -ENOMEM || rc == -ECANCELED || rc == -ENOTSUP) {
         check_end(c, rc, NULL);
         return false;
@@ -111,12 +113,14 @@ static int read_item(struct check_worker *w, const struct entry *before, int dir
 
     if (!measure(w, dirfd, name, path, len, &after))
         return atomic_load(&w->check->result);
-    int rc = w->check->filling ? fill_item(w, path, len, &after) : compare_content(w->check, path, len, before, &after);
+    int rc = w->check->filling ? fill_item(w, path, len, &after)
+                               : compare_content(w->check, path, len, before, &after);
     entry_fini(&after);
     return rc;
 }
 
-/* Who offered the job knew the entry; by the time it is read there may be a newer one, so it is looked up again. */
+/* Who offered the job knew the entry; by the time it is read there may be a newer one, so it is looked up
+ * again. */
 struct lookup {
     const struct check_job *job;
     struct node node;

@@ -3,8 +3,9 @@
  *   items:   a     c  d        ─► a added, b gone, c compared, d added
  *   stored:     b  c
  *
- * Reading and telling are apart: who is told may write to the store, and a transaction is never open meanwhile.
- * What is gone is told in portions, so that a directory of which everything is gone needs no more memory. */
+ * Reading and telling are apart: who is told may write to the store, and a transaction is never open
+ * meanwhile. What is gone is told in portions, so that a directory of which everything is gone needs no more
+ * memory. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,9 @@ enum { GONE_AT_ONCE = 64, STOP_PORTION = 1, STOP_PART = 2 };
 struct merge {
     struct check_worker *w;
     const struct walk_dir *dir;
-    size_t next;       /* item to be decided */
-    struct buf after;  /* the last stored name that was decided */
-    struct buf gone;   /* names, each with its NUL */
+    size_t next;      /* item to be decided */
+    struct buf after; /* the last stored name that was decided */
+    struct buf gone;  /* names, each with its NUL */
     size_t gone_count;
 };
 
@@ -97,8 +98,8 @@ static int merge_children(struct store_txn *t, void *ctx)
 {
     struct merge *m = ctx;
 
-    return store_children_after(t, m->dir->path, m->dir->path_len, (const char *)m->after.data, m->after.len, merge_child,
-                                m);
+    return store_children_after(t, m->dir->path, m->dir->path_len, (const char *)m->after.data, m->after.len,
+                                merge_child, m);
 }
 
 /* A root: one item, which says nothing of its siblings. */

@@ -1,8 +1,8 @@
 /* What the parts of the check share.
  *
- *   check.c        check_run, check_fill: threads and their end      check_merge.c    a directory against the store
- *   check_item.c   one item: compared, measured, told                check_queue.c    large files, largest first
- *   check_gone.c   what is stored and no more there                  check_fill.c     new entries, in batches */
+ *   check.c        threads, begin and end           check_merge.c   a directory against the store
+ *   check_item.c   one item: compared, read, told   check_queue.c   files to be read, largest first
+ *   check_gone.c   stored, and no more there        check_fill.c    new entries, in batches */
 #ifndef BASELINE_CHECK_PARTS_H
 #define BASELINE_CHECK_PARTS_H
 
@@ -30,8 +30,8 @@ struct check_queue {
 
 int check_queue_init(struct check_queue *q);
 void check_queue_fini(struct check_queue *q);
-/* Whether it was taken: not when the file is small and enough wait already, when it is full, or on -ENOMEM; then
- * the caller reads it itself. */
+/* Whether it was taken: not when the file is small and enough wait already, when it is full, or on -ENOMEM;
+ * then the caller reads it itself. */
 bool check_queue_offer(struct check_queue *q, const char *path, size_t len, uint64_t size);
 /* Waits for one; false when it has ended and is empty. The path is then the caller's. */
 bool check_queue_take(struct check_queue *q, struct check_job *ret);
@@ -59,7 +59,8 @@ struct check_filler {
 };
 
 int check_filler_start(struct check_filler *f, struct store *store, bool replace, struct fault *why);
-int check_filler_put(struct check_filler *f, const char *path, size_t len, const struct entry *entry, struct buf *scratch);
+int check_filler_put(struct check_filler *f, const char *path, size_t len, const struct entry *entry,
+                     struct buf *scratch);
 int check_filler_finish(struct check_filler *f, struct fault *why); /* writes the rest, ends the thread */
 
 /* --- the check itself --- */
@@ -90,9 +91,9 @@ struct check {
     unsigned threads;
     atomic_int result; /* the first reason to end */
     pthread_mutex_t lock;
-    struct fault why; /* of the store's first trouble; under lock */
+    struct fault why;   /* of the store's first trouble; under lock */
     atomic_ullong read; /* bytes, for the rate */
-    int64_t start; /* ns, monotonic */
+    int64_t start;      /* ns, monotonic */
 };
 
 /* Notes the first result other than 0, which ends all; passes it on. */
@@ -101,18 +102,20 @@ bool check_is_ended(const struct check *c);
 bool check_is_wanted(const struct check *c, const char *path, size_t len, enum entry_type type);
 void check_worker_fini(struct check_worker *w);
 /* w->path = dir/name; "" is the directory itself. 0 or -ENOMEM. */
-int check_set_path(struct check_worker *w, const char *dir, size_t dir_len, const char *name, size_t name_len);
+int check_set_path(struct check_worker *w, const char *dir, size_t dir_len, const char *name,
+                   size_t name_len);
 
 /* check_merge.c: a part of a directory as the walk found it. */
 int check_merge(struct check_worker *w, struct walk_dir *dir);
 /* check_item.c */
-enum check_verdict check_compare(const struct check *c, const struct entry *before, const struct entry *after);
+enum check_verdict check_compare(const struct check *c, const struct entry *before,
+                                 const struct entry *after);
 /* Acts on the verdict: tells, or has it measured. w->path is its path; dirfd and name are where it is. */
 int check_item(struct check_worker *w, enum check_verdict verdict, const struct entry *before, int dirfd,
                const char *name, const struct entry *after);
 int check_job_run(struct check_worker *w, const struct check_job *job);
-int check_tell(struct check *c, enum check_difference what, const char *path, size_t len, const struct entry *before,
-               const struct entry *after);
+int check_tell(struct check *c, enum check_difference what, const char *path, size_t len,
+               const struct entry *before, const struct entry *after);
 /* check_gone.c: everything stored at and below a path that is no more there. */
 int check_gone(struct check_worker *w, const char *path, size_t len);
 int check_gone_below(struct check_worker *w, const char *path, size_t len);

@@ -5,7 +5,8 @@
 
 struct fault {
     int error;      /* a positive errno; 0: none */
-    char text[400]; /* "/var/lib/fimd/data.mdb: No space left on device; free some space, fimd goes on by itself" */
+    char text[400]; /* "/var/lib/fimd/data.mdb: No space left on device; free some space, fimd goes on by
+                       itself" */
 };
 
 /* Fills f (when not NULL) and returns -error. */

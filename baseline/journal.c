@@ -1,5 +1,5 @@
-/* Records at the end of the journal's table and off its front; the numbers and digests that say where it begins
- * and ends are part of the store's state, so that they are committed with them.
+/* Records at the end of the journal's table and off its front; the numbers and digests that say where it
+ * begins and ends are part of the store's state, so that they are committed with them.
  *
  *   key: sequence (big-endian, so that LMDB's order is the order of time)     value: chain digest ‖ record
  *
@@ -45,7 +45,8 @@ int journal_parse(struct lmdb_bytes key, struct lmdb_bytes value, struct journal
     return 0;
 }
 
-static int parse(struct store_txn *t, struct lmdb_bytes key, struct lmdb_bytes value, struct journal_record *ret)
+static int parse(struct store_txn *t, struct lmdb_bytes key, struct lmdb_bytes value,
+                 struct journal_record *ret)
 {
     return journal_parse(key, value, ret) ? store_damaged(t, "a record of the journal is unreadable") : 0;
 }

@@ -1,10 +1,10 @@
 /* The one file that knows <lmdb.h>: see lmdb_env.h.
  *
  * Flags, and those left out: NOTLS, so that a read transaction can be kept and used by another thread. Not
- * NOMEMINIT: the zeroing is within noise, and without it what the daemon's heap held before (an API key) could
- * reach the disk in the slack of a page. Not NORDAHEAD: a check reads the tree in nearly the order it was filled
- * in, which the kernel's read-ahead makes ten times faster when cold. Not WRITEMAP: on a full disk a store into
- * a sparse mapping is SIGBUS, where pwrite(2) says ENOSPC. */
+ * NOMEMINIT: the zeroing is within noise, and without it what the daemon's heap held before (an API key)
+ * could reach the disk in the slack of a page. Not NORDAHEAD: a check reads the tree in nearly the order it
+ * was filled in, and the store is small beside memory. Not WRITEMAP: on a full disk a store into a sparse
+ * mapping is SIGBUS, where pwrite(2) says ENOSPC. */
 #include "baseline/lmdb_env.h"
 
 #include <errno.h>
@@ -22,12 +22,12 @@ static int from_lmdb(int code)
     static const struct {
         int code, error;
     } map[] = {
-        {MDB_NOTFOUND, ENOENT},        {MDB_KEYEXIST, EEXIST},       {MDB_MAP_FULL, EXFULL},
-        {MDB_MAP_RESIZED, ERESTART},   {MDB_READERS_FULL, EUSERS},   {MDB_CORRUPTED, EBADMSG},
-        {MDB_PAGE_NOTFOUND, EBADMSG},  {MDB_INVALID, EBADMSG},       {MDB_VERSION_MISMATCH, EPROTO},
-        {MDB_INCOMPATIBLE, EBADMSG},   {MDB_TXN_FULL, EOVERFLOW},    {MDB_PANIC, ENOTRECOVERABLE},
-        {MDB_BAD_VALSIZE, EINVAL},     {MDB_BAD_TXN, EIO},           {MDB_DBS_FULL, EINVAL},
-        {MDB_PAGE_FULL, EBADMSG},      {MDB_CURSOR_FULL, EBADMSG},   {MDB_BAD_RSLOT, EIO},
+        {MDB_NOTFOUND, ENOENT},       {MDB_KEYEXIST, EEXIST},     {MDB_MAP_FULL, EXFULL},
+        {MDB_MAP_RESIZED, ERESTART},  {MDB_READERS_FULL, EUSERS}, {MDB_CORRUPTED, EBADMSG},
+        {MDB_PAGE_NOTFOUND, EBADMSG}, {MDB_INVALID, EBADMSG},     {MDB_VERSION_MISMATCH, EPROTO},
+        {MDB_INCOMPATIBLE, EBADMSG},  {MDB_TXN_FULL, EOVERFLOW},  {MDB_PANIC, ENOTRECOVERABLE},
+        {MDB_BAD_VALSIZE, EINVAL},    {MDB_BAD_TXN, EIO},         {MDB_DBS_FULL, EINVAL},
+        {MDB_PAGE_FULL, EBADMSG},     {MDB_CURSOR_FULL, EBADMSG}, {MDB_BAD_RSLOT, EIO},
     };
 
     if (code >= 0)
@@ -66,7 +66,7 @@ static int allocate_lock_file(const char *dir)
     return rc == EOPNOTSUPP || rc == EINVAL ? 0 : -rc;
 }
 
-/* LMDB trusts the file to have all pages that its header names; reading one that is cut off would be SIGBUS. */
+/* LMDB trusts the file to have all pages that its header names; one that is cut off would be SIGBUS. */
 static int whole(MDB_env *env)
 {
     MDB_envinfo info;
@@ -191,8 +191,8 @@ int lmdb_renew(struct MDB_txn *txn)
     return from_lmdb(mdb_txn_renew(txn));
 }
 
-/* LMDB calls a write that was cut short EIO. On a full disk that is how the first one ends; the next would say why,
- * so ask for a little more room. */
+/* LMDB calls a write that was cut short EIO. On a full disk that is how the first one ends; the next would
+ * say why, so ask for a little more room. */
 static int why_short(MDB_env *env)
 {
     enum { ROOM = 65536 };
@@ -219,7 +219,8 @@ void lmdb_abort(struct MDB_txn *txn)
     mdb_txn_abort(txn);
 }
 
-int lmdb_get(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct lmdb_bytes key, struct lmdb_bytes *ret)
+int lmdb_get(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct lmdb_bytes key,
+             struct lmdb_bytes *ret)
 {
     MDB_val k = to_val(key), v;
 
@@ -229,7 +230,8 @@ int lmdb_get(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct
     return from_lmdb(rc);
 }
 
-int lmdb_put(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct lmdb_bytes key, struct lmdb_bytes value)
+int lmdb_put(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct lmdb_bytes key,
+             struct lmdb_bytes value)
 {
     MDB_val k = to_val(key), v = to_val(value);
 
@@ -252,7 +254,8 @@ void lmdb_cursor_close(struct MDB_cursor *cursor)
         mdb_cursor_close(cursor);
 }
 
-int lmdb_cursor_seek(struct MDB_cursor *cursor, enum lmdb_seek how, struct lmdb_bytes *key, struct lmdb_bytes *ret)
+int lmdb_cursor_seek(struct MDB_cursor *cursor, enum lmdb_seek how, struct lmdb_bytes *key,
+                     struct lmdb_bytes *ret)
 {
     static const MDB_cursor_op ops[] = {
         [LMDB_EXACT] = MDB_SET_KEY, [LMDB_FROM] = MDB_SET_RANGE, [LMDB_NEXT] = MDB_NEXT,

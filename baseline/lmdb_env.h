@@ -2,9 +2,10 @@
  * turned into -errno. Private to the store; knows nothing of nodes or records.
  *
  *   -ENOENT           no such key                -EXFULL           the map is too small: lmdb_resize, again
- *   -EBADMSG          damaged                    -ERESTART         another process grew the map: lmdb_resize(0)
- *   -EPROTO           another LMDB's format      -EUSERS           every reader slot is taken
- *   -EOVERFLOW        transaction too large      -ENOTRECOVERABLE  a commit was half refused: close and open */
+ *   -EBADMSG          damaged                    -ERESTART         another process grew the map:
+ * lmdb_resize(0) -EPROTO           another LMDB's format      -EUSERS           every reader slot is taken
+ *   -EOVERFLOW        transaction too large      -ENOTRECOVERABLE  a commit was half refused: close and open
+ */
 #ifndef BASELINE_LMDB_ENV_H
 #define BASELINE_LMDB_ENV_H
 
@@ -53,8 +54,10 @@ int lmdb_renew(struct MDB_txn *txn);
 int lmdb_commit(struct MDB_txn *txn);
 void lmdb_abort(struct MDB_txn *txn);
 
-int lmdb_get(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct lmdb_bytes key, struct lmdb_bytes *ret);
-int lmdb_put(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct lmdb_bytes key, struct lmdb_bytes value);
+int lmdb_get(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct lmdb_bytes key,
+             struct lmdb_bytes *ret);
+int lmdb_put(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table, struct lmdb_bytes key,
+             struct lmdb_bytes value);
 
 enum lmdb_seek { LMDB_EXACT, LMDB_FROM, LMDB_NEXT, LMDB_FIRST, LMDB_LAST };
 
@@ -62,7 +65,8 @@ int lmdb_cursor_open(struct lmdb *db, struct MDB_txn *txn, enum lmdb_table table
 int lmdb_cursor_renew(struct MDB_txn *txn, struct MDB_cursor *cursor); /* of a read transaction */
 void lmdb_cursor_close(struct MDB_cursor *cursor);
 /* key: in for EXACT and FROM, out for all. */
-int lmdb_cursor_seek(struct MDB_cursor *cursor, enum lmdb_seek how, struct lmdb_bytes *key, struct lmdb_bytes *ret);
+int lmdb_cursor_seek(struct MDB_cursor *cursor, enum lmdb_seek how, struct lmdb_bytes *key,
+                     struct lmdb_bytes *ret);
 /* `here`: the cursor stands on this very key, no need to search again. */
 int lmdb_cursor_put(struct MDB_cursor *cursor, bool here, struct lmdb_bytes key, struct lmdb_bytes value);
 /* A key greater than every other; *ret has len bytes to be written at once. */

@@ -11,7 +11,8 @@
 const char *path_next(const char **path, size_t *len, size_t *ret_len);
 /* Is path the directory itself or below it? ("/etcetera" is not below "/etc"). */
 bool path_below(const char *path, size_t len, const char *dir, size_t dir_len);
-/* Opens a directory by an absolute path of any length, O_PATH|O_DIRECTORY|O_CLOEXEC, following no symlink: an fd or -errno. */
+/* Opens a directory by an absolute path of any length, O_PATH|O_DIRECTORY|O_CLOEXEC, following no symlink: an
+ * fd or -errno. */
 int path_open_dir(const char *path, size_t len);
 /* Splits at the last slash: the parent's length (1 for "/x") and the name. */
 size_t path_parent(const char *path, size_t len, const char **ret_name, size_t *ret_name_len);

@@ -5,8 +5,9 @@
  *                    ▲                                            │ map too small, or grown elsewhere
  *                    └────── map held for writing, resized ◄──────┘
  *
- * The map is one range of addresses; it can only move while no transaction of this process looks at it. A reader
- * that waits behind a waiting resize must not itself be inside a transaction: hence no transaction within another. */
+ * The map is one range of addresses; it can only move while no transaction of this process looks at it. A
+ * reader that waits behind a waiting resize must not itself be inside a transaction: hence no transaction
+ * within another. */
 #include "baseline/store.h"
 
 #include <errno.h>
@@ -287,7 +288,8 @@ static int write_once(struct store *s, int (*fn)(struct store_txn *, void *), vo
     return *ret_trouble = writer_commit(t);
 }
 
-static int write_until_done(struct store *s, int (*fn)(struct store_txn *, void *), void *ctx, struct fault *why)
+static int write_until_done(struct store *s, int (*fn)(struct store_txn *, void *), void *ctx,
+                            struct fault *why)
 {
     int rc, trouble;
 

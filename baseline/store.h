@@ -5,18 +5,19 @@
  *   meta      named values: format version, chain anchor, cursors …
  *
  * A path is walked name by name, so its length does not matter; a directory's rename is one write; a deleted
- * path stays as a node of type ENTRY_ABSENT as long as the journal has a record of it, so that `who` finds its
- * last change by its path. Every node that ever changed has the sequence of its last journal record, every
- * record has that of the one before (the record's own business): the history of a path is a list.
+ * path stays as a node of type ENTRY_ABSENT as long as the journal has a record of it, so that `who` finds
+ * its last change by its path. Every node that ever changed has the sequence of its last journal record,
+ * every record has that of the one before (the record's own business): the history of a path is a list.
  *
- * Threads: any thread may read (store_read); store_write serialises writers (also of other processes). The map
- * grows by itself. The daemon holds a lock on the directory (store_options.lock); fimctl reads beside it.
- * No transaction inside another: fn never calls store_read or store_write. A process opens a directory once at a
- * time, and does not use its store in a child after fork().
+ * Threads: any thread may read (store_read); store_write serialises writers (also of other processes). The
+ * map grows by itself. The daemon holds a lock on the directory (store_options.lock); fimctl reads beside it.
+ * No transaction inside another: fn never calls store_read or store_write. A process opens a directory once
+ * at a time, and does not use its store in a child after fork().
  *
- * Errors: -errno. A full disk is -ENOSPC and leaves the store as it was. -EBADMSG: corrupt, -EPROTO: written by
- * a newer fimd, -EBUSY: another daemon. Paths are absolute, without NUL, "." and ".." (-EINVAL); a name has at
- * most 503 bytes (-ENAMETOOLONG). The text for people is in the fault; it stays empty when the result is fn's. */
+ * Errors: -errno. A full disk is -ENOSPC and leaves the store as it was. -EBADMSG: corrupt, -EPROTO: written
+ * by a newer fimd, -EBUSY: another daemon. Paths are absolute, without NUL, "." and ".." (-EINVAL); a name
+ * has at most 503 bytes (-ENAMETOOLONG). The text for people is in the fault; it stays empty when the result
+ * is fn's. */
 #ifndef BASELINE_STORE_H
 #define BASELINE_STORE_H
 
@@ -33,11 +34,11 @@ struct store_txn; /* valid only inside the function that was given it */
 enum { STORE_DIGEST_SIZE = 32, STORE_NAME_MAX = 503 };
 
 struct store_options {
-    const char *dir;      /* the directory; made (0700) when missing and not read_only */
+    const char *dir; /* the directory; made (0700) when missing and not read_only */
     bool read_only;
-    bool lock;            /* be the only daemon on it: -EBUSY with the holder's pid in the fault */
-    size_t map_size;      /* bytes to begin with; 0: the default */
-    bool no_sync;         /* tests only: commits are not flushed */
+    bool lock;       /* be the only daemon on it: -EBUSY with the holder's pid in the fault */
+    size_t map_size; /* bytes to begin with; 0: the default */
+    bool no_sync;    /* tests only: commits are not flushed */
 };
 
 int store_open(const struct store_options *options, struct store **ret, struct fault *why);
@@ -66,25 +67,27 @@ void node_fini(struct node *n);
 
 /* 0, or -ENOENT when there never was such a path (then ret is untouched). */
 int store_get(struct store_txn *t, const char *path, size_t len, struct node *ret);
-/* Puts the entry at path with `last`; directories on the way that are missing become waypoints. Keeps the id of
- * a directory that is there. An entry of type ENTRY_ABSENT marks a path deleted that was never stored. */
+/* Puts the entry at path with `last`; directories on the way that are missing become waypoints. Keeps the id
+ * of a directory that is there. An entry of type ENTRY_ABSENT marks a path deleted that was never stored. */
 int store_put(struct store_txn *t, const char *path, size_t len, const struct entry *entry, uint64_t last);
 /* Marks the path deleted (its node stays, ENTRY_ABSENT, with `last`). With last 0 the node goes for good, and
- * with it the waypoints above that lead to nothing else; a directory with children becomes a waypoint instead.
- * Children are not touched: delete them first (store_subtree). -ENOENT when there is no node. */
+ * with it the waypoints above that lead to nothing else; a directory with children becomes a waypoint
+ * instead. Children are not touched: delete them first (store_subtree). -ENOENT when there is no node. */
 int store_remove(struct store_txn *t, const char *path, size_t len, uint64_t last);
 /* Moves a node with all that is below it, by one write; what is at `to` must be absent (-EEXIST), not below
  * `from` (-EINVAL). The old path becomes deleted with `last`. Deleted paths below `to` stay known. */
-int store_move(struct store_txn *t, const char *from, size_t from_len, const char *to, size_t to_len, uint64_t last);
+int store_move(struct store_txn *t, const char *from, size_t from_len, const char *to, size_t to_len,
+               uint64_t last);
 
-/* A stored child of a directory, as the walk meets it. name and node belong to the call. Absent ones and waypoints are shown. */
+/* A stored child of a directory, as the walk meets it. name and node belong to the call. Absent ones and
+ * waypoints are shown. */
 typedef int (*store_child_fn)(void *ctx, const char *name, size_t name_len, const struct node *node);
-/* The children of a directory, sorted by name as memcmp has it; fn may change the tree. -ENOENT: no such directory. fn's result other
- * than 0 ends it and is returned. */
+/* The children of a directory, sorted by name as memcmp has it; fn may change the tree. -ENOENT: no such
+ * directory. fn's result other than 0 ends it and is returned. */
 int store_children(struct store_txn *t, const char *path, size_t len, store_child_fn fn, void *ctx);
 /* The same, beginning behind a name: so that a large directory is read in several short transactions. */
-int store_children_after(struct store_txn *t, const char *path, size_t len, const char *after, size_t after_len,
-                         store_child_fn fn, void *ctx);
+int store_children_after(struct store_txn *t, const char *path, size_t len, const char *after,
+                         size_t after_len, store_child_fn fn, void *ctx);
 /* Everything below a path (not itself), parents before children; path is whole. */
 typedef int (*store_path_fn)(void *ctx, const char *path, size_t len, const struct node *node);
 int store_subtree(struct store_txn *t, const char *path, size_t len, store_path_fn fn, void *ctx);
@@ -95,11 +98,11 @@ int store_set(struct store_txn *t, const char *name, const void *value, size_t l
 long store_value(struct store_txn *t, const char *name, void *ret, size_t size);
 
 struct store_counts {
-    uint64_t entries;         /* nodes that are there (neither absent nor waypoint) */
-    uint64_t journal_first;   /* oldest sequence kept; 0: the journal is empty */
+    uint64_t entries;       /* nodes that are there (neither absent nor waypoint) */
+    uint64_t journal_first; /* oldest sequence kept; 0: the journal is empty */
     uint64_t journal_last;
-    uint64_t bytes;           /* of the file on disk */
-    uint64_t bytes_journal;   /* of records */
+    uint64_t bytes;         /* of the file on disk */
+    uint64_t bytes_journal; /* of records */
 };
 int store_count(struct store_txn *t, struct store_counts *ret);
 

@@ -26,7 +26,8 @@ uint64_t store_dirs_find(const struct store_dirs *d, uint64_t hash, const char *
 {
     const struct store_dir_slot *slot = &d->slots[slot_of(hash)];
 
-    return slot->id && slot->hash == hash && slot->len == len && !memcmp(slot->path, path, len) ? slot->id : 0;
+    return slot->id && slot->hash == hash && slot->len == len && !memcmp(slot->path, path, len) ? slot->id
+                                                                                                : 0;
 }
 
 void store_dirs_add(struct store_dirs *d, uint64_t hash, const char *path, size_t len, uint64_t id)

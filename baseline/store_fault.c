@@ -17,8 +17,10 @@ static const struct {
     {ENOENT, "there is no store; start fimd or run `fimctl init`, or mend state_dir"},
     {ENOTDIR, "is no directory; mend state_dir"},
     {EIO, "input/output error; look at the kernel's log for the disk, nothing of the failed write counts"},
-    {EBADMSG, "data.mdb is damaged; keep a copy of it, put a backup back, or move it away and run `fimctl init`"},
-    {EPROTO, "data.mdb was written by another version of LMDB; use that one, or move it away and run `fimctl init`"},
+    {EBADMSG,
+     "data.mdb is damaged; keep a copy of it, put a backup back, or move it away and run `fimctl init`"},
+    {EPROTO,
+     "data.mdb was written by another version of LMDB; use that one, or move it away and run `fimctl init`"},
     {EUSERS, "too many readers at once; end some fimctl commands"},
     {EMFILE, "too many open files; raise LimitNOFILE"},
     {ENFILE, "too many open files on this host; raise fs.file-max"},
@@ -38,7 +40,8 @@ int store_fault(const char *dir, struct fault *why, int error)
 
 int store_damaged(struct store_txn *t, const char *what)
 {
-    return fault_set(t->why, EBADMSG, "%s: data.mdb: %s; put a backup back, or move it away and run `fimctl init`",
+    return fault_set(t->why, EBADMSG,
+                     "%s: data.mdb: %s; put a backup back, or move it away and run `fimctl init`",
                      t->store->dir, what);
 }
 

@@ -1,5 +1,6 @@
-/* The store's format: its version, the way from an older one, and the state that belongs to every transaction.
- * A new version adds a row to `migrations`, raises STORE_FORMAT, and keeps what the old one wrote readable here. */
+/* The store's format: its version, the way from an older one, and the state that belongs to every
+ * transaction. A new version adds a row to `migrations`, raises STORE_FORMAT, and keeps what the old one
+ * wrote readable here. */
 #include <errno.h>
 #include <string.h>
 
@@ -118,7 +119,8 @@ static int run_step(struct store_txn *t, void *ctx)
     return rc ? rc : format_save(t, m->from + 1);
 }
 
-static const struct store_migration *find_step(const struct store_migration *steps, size_t count, uint32_t from)
+static const struct store_migration *find_step(const struct store_migration *steps, size_t count,
+                                               uint32_t from)
 {
     for (size_t i = 0; i < count; i++)
         if (steps[i].run && steps[i].from == from)
@@ -129,7 +131,8 @@ static const struct store_migration *find_step(const struct store_migration *ste
 static int refuse(struct store *s, uint32_t version, uint32_t to, struct fault *why)
 {
     if (version > to)
-        return fault_set(why, EPROTO, "%s: written by a newer fimd (format %u, this one knows %u); install that one",
+        return fault_set(why, EPROTO,
+                         "%s: written by a newer fimd (format %u, this one knows %u); install that one",
                          s->dir, version, to);
     return fault_set(why, EPROTO, "%s: format %u is too old for this fimd (%u); %s", s->dir, version, to,
                      s->read_only ? "start fimd once, which brings it up to date"

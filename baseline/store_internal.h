@@ -1,10 +1,11 @@
 /* What the parts of the store share among themselves; nobody else includes it but their tests.
  *
- *   store.c         open, close, transactions        store_tree.c   nodes by path: get, put, remove, move
- *   store_place.c   the directory and its lock       store_list.c   children, subtree
- *   store_format.c  version, migration, the state    store_dirs.c   path of a directory → id, remembered
- *   store_fault.c   errno → a line for a person      store_node.c   a node's bytes
- *   store_meta.c    named values, counts             journal*.c     the journal's table */
+ *   store.c         open, close, transactions        store_tree.c   nodes by path: get, put, remove
+ *   store_place.c   the directory and its lock       store_move.c   a node with all below it to another path
+ *   store_format.c  version, migration, the state    store_list.c   children, subtree
+ *   store_fault.c   errno → a line for a person      store_dirs.c   path of a directory → id, remembered
+ *   store_meta.c    named values, counts             store_node.c   a node's bytes
+ *                                                    journal*.c     the journal's table */
 #ifndef BASELINE_STORE_INTERNAL_H
 #define BASELINE_STORE_INTERNAL_H
 
@@ -16,14 +17,14 @@
 enum {
     STORE_FORMAT = 1,
     STORE_ROOT_ID = 1, /* of "/", whose own node is the nameless child of 0 */
-    STORE_DIRS = 256, /* directories remembered by a transaction */
+    STORE_DIRS = 256,  /* directories remembered by a transaction */
 };
 
 /* Kept in meta as one value, read at each beginning and written at each commit that changed it. */
 struct store_state {
-    uint64_t next_id;       /* of the next new directory */
-    uint64_t entries;       /* nodes that are there */
-    uint64_t shape;         /* counts what makes a remembered directory's id wrong: moves and final removals */
+    uint64_t next_id; /* of the next new directory */
+    uint64_t entries; /* nodes that are there */
+    uint64_t shape;   /* counts what makes a remembered directory's id wrong: moves and final removals */
     uint64_t journal_first; /* oldest kept; journal_next when there is none */
     uint64_t journal_next;
     uint64_t journal_bytes;
@@ -101,7 +102,7 @@ int store_state_save(struct store_txn *t);
 struct node_head {
     uint64_t id, last;
     uint32_t marks;
-    bool present;             /* has an entry */
+    bool present;            /* has an entry */
     struct lmdb_bytes entry; /* encoded; belongs to whom the node's bytes belong */
 };
 int node_peek(const void *data, size_t len, struct node_head *ret); /* 0 or -EBADMSG */
@@ -109,7 +110,8 @@ int node_decode(const void *data, size_t len, struct node *ret);    /* 0, -EBADM
 void node_encode_head(struct buf *to, const struct node_head *head);
 
 /* store_dirs.c */
-uint64_t store_dirs_hash(uint64_t hash, const char *name, size_t len); /* of a path, a name at a time, from 0 */
+uint64_t store_dirs_hash(uint64_t hash, const char *name,
+                         size_t len); /* of a path, a name at a time, from 0 */
 uint64_t store_dirs_find(const struct store_dirs *d, uint64_t hash, const char *path, size_t len);
 void store_dirs_add(struct store_dirs *d, uint64_t hash, const char *path, size_t len, uint64_t id);
 void store_dirs_clear(struct store_dirs *d);
@@ -123,6 +125,16 @@ struct store_key {
 };
 void store_key_make(struct store_key *key, uint64_t dir, const char *name, size_t len);
 uint64_t store_key_dir(struct lmdb_bytes key);
+struct lmdb_bytes store_key_bytes(const struct store_key *key);
+/* Puts the cursor on the node; head->entry belongs to the transaction until its next write. */
+int store_node_load(struct store_txn *t, const struct store_key *key, struct node_head *ret);
+/* `here`: store_node_load() has just found this key. entry: NULL takes the encoded one of head. */
+int store_node_save(struct store_txn *t, const struct store_key *key, bool here, const struct node_head *head,
+                    const struct entry *entry);
+void store_node_count(struct store_txn *t, bool before, bool after); /* a node that was there, is there */
+void store_shape_changed(struct store_txn *t);                       /* a remembered id may be wrong now */
+/* The key of a path's node. */
+int store_locate(struct store_txn *t, const char *path, size_t len, bool make, struct store_key *ret);
 /* The id of a directory; with `make`, it is made where it is missing. -ENOENT, -EINVAL, -ENAMETOOLONG. */
 int store_dir_id(struct store_txn *t, const char *path, size_t len, bool make, uint64_t *ret);
 

@@ -1,5 +1,5 @@
-/* Children and subtrees in order. Between two nodes the caller may change the tree (in a write transaction), so
- * only names are kept, and the next node is searched from there. */
+/* Children and subtrees in order. Between two nodes the caller may change the tree (in a write transaction),
+ * so only names are kept, and the next node is searched from there. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 struct place {
     struct MDB_cursor *cursor;
     struct store_key key;
-    bool shown; /* key was shown: go on behind it */
+    bool shown;    /* key was shown: go on behind it */
     bool stepping; /* the cursor stands on key and nothing can have moved it */
 };
 
@@ -22,7 +22,8 @@ static int next_child(struct store_txn *t, struct place *at, struct lmdb_bytes *
     uint64_t dir = store_key_dir(key);
 
     int rc = lmdb_cursor_seek(at->cursor, at->stepping ? LMDB_NEXT : LMDB_FROM, &key, ret);
-    if (!rc && !at->stepping && at->shown && key.len == at->key.len && !memcmp(key.data, at->key.bytes, key.len))
+    if (!rc && !at->stepping && at->shown && key.len == at->key.len &&
+        !memcmp(key.data, at->key.bytes, key.len))
         rc = lmdb_cursor_seek(at->cursor, LMDB_NEXT, &key, ret);
     if (rc)
         return store_note(t, rc);
@@ -44,8 +45,8 @@ static int decode(struct store_txn *t, struct lmdb_bytes value, struct node *ret
     return rc == -EBADMSG ? store_damaged(t, "a node of the tree is unreadable") : rc;
 }
 
-int store_children_after(struct store_txn *t, const char *path, size_t len, const char *after, size_t after_len,
-                         store_child_fn fn, void *ctx)
+int store_children_after(struct store_txn *t, const char *path, size_t len, const char *after,
+                         size_t after_len, store_child_fn fn, void *ctx)
 {
     struct place at = {.shown = after_len > 0};
     struct lmdb_bytes value;
@@ -113,8 +114,8 @@ static size_t base_len(const struct descent *d, const struct frame *f)
     return f->path_len == 1 && d->path.data[0] == '/' ? 0 : f->path_len;
 }
 
-/* The next child of the innermost directory, told to fn; -ENOENT when there is none left. The path still holds
- * the name of the child before. */
+/* The next child of the innermost directory, told to fn; -ENOENT when there is none left. The path still
+ * holds the name of the child before. */
 static int descend_one(struct descent *d)
 {
     struct frame *f = &d->frames[d->depth - 1];

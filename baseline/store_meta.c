@@ -17,8 +17,8 @@ int store_set(struct store_txn *t, const char *name, const void *value, size_t l
 
     if (rc)
         return rc;
-    return store_note(t, lmdb_put(&t->store->lmdb, t->lmdb, LMDB_META, (struct lmdb_bytes){name, strlen(name)},
-                                  (struct lmdb_bytes){value, len}));
+    return store_note(t, lmdb_put(&t->store->lmdb, t->lmdb, LMDB_META,
+                                  (struct lmdb_bytes){name, strlen(name)}, (struct lmdb_bytes){value, len}));
 }
 
 long store_value(struct store_txn *t, const char *name, void *ret, size_t size)
@@ -27,8 +27,8 @@ long store_value(struct store_txn *t, const char *name, void *ret, size_t size)
     int rc = check_name(name);
 
     if (!rc)
-        rc = store_note(t, lmdb_get(&t->store->lmdb, t->lmdb, LMDB_META, (struct lmdb_bytes){name, strlen(name)},
-                                    &value));
+        rc = store_note(t, lmdb_get(&t->store->lmdb, t->lmdb, LMDB_META,
+                                    (struct lmdb_bytes){name, strlen(name)}, &value));
     if (rc)
         return rc;
     if (value.len && size)

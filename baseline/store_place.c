@@ -1,8 +1,8 @@
-/* Where the store lies: the directory, whether it can be trusted, and the lock that makes the daemon the only one.
+/* Where the store lies: the directory, whether it can be trusted, and the lock of the one daemon on it.
  *
  * The lock is a POSIX record lock on DIR/fimd.lock, not flock(2): it is not inherited, so that a child which
- * outlives a killed daemon does not keep the next one out; and the kernel itself tells who holds it. Its price:
- * it goes when any descriptor of that file is closed in this process, so nothing else opens it. */
+ * outlives a killed daemon does not keep the next one out; and the kernel itself tells who holds it. Its
+ * price: it goes when any descriptor of that file is closed in this process, so nothing else opens it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,7 +22,8 @@ static int check_trust(const char *dir, struct fault *why)
     if (!S_ISDIR(st.st_mode))
         return store_fault(dir, why, ENOTDIR);
     if (st.st_uid != 0 && st.st_uid != geteuid())
-        return fault_set(why, EPERM, "%s: belongs to uid %u, who could change what fimd knows; chown it to root", dir,
+        return fault_set(why, EPERM,
+                         "%s: belongs to uid %u, who could change what fimd knows; chown it to root", dir,
                          (unsigned)st.st_uid);
     if (st.st_mode & (S_IWGRP | S_IWOTH))
         return fault_set(why, EPERM, "%s: others may write there; chmod 0700 it", dir);
@@ -34,7 +35,8 @@ static int make_dir(const char *dir, struct fault *why)
     if (!mkdir(dir, 0700) || errno == EEXIST)
         return 0;
     if (errno == ENOENT)
-        return fault_set(why, ENOENT, "%s: its parent directory does not exist; make it, or mend state_dir", dir);
+        return fault_set(why, ENOENT, "%s: its parent directory does not exist; make it, or mend state_dir",
+                         dir);
     return store_fault(dir, why, errno);
 }
 
@@ -44,14 +46,14 @@ static int say_holder(const char *path, int fd, struct fault *why)
     char text[32] = "";
 
     if (!fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK && lock.l_pid > 0)
-        return fault_set(why, EBUSY, "%s: another fimd is running on this directory, pid %d; stop it first", path,
-                         (int)lock.l_pid);
+        return fault_set(why, EBUSY, "%s: another fimd is running on this directory, pid %d; stop it first",
+                         path, (int)lock.l_pid);
     /* In another pid namespace the kernel has no number for it; the holder wrote its own. */
     if (pread(fd, text, sizeof(text) - 1, 0) < 0)
         text[0] = '\0';
     text[strcspn(text, "\n")] = '\0';
-    return fault_set(why, EBUSY, "%s: another fimd is running on this directory, pid %s there; stop it first", path,
-                     text[0] ? text : "unknown");
+    return fault_set(why, EBUSY, "%s: another fimd is running on this directory, pid %s there; stop it first",
+                     path, text[0] ? text : "unknown");
 }
 
 static int take_lock(const char *dir, int *ret, struct fault *why)
@@ -65,7 +67,8 @@ static int take_lock(const char *dir, int *ret, struct fault *why)
     if (fd < 0)
         return store_fault(path, why, errno);
     if (fcntl(fd, F_SETLK, &lock)) {
-        int rc = errno == EAGAIN || errno == EACCES ? say_holder(path, fd, why) : store_fault(path, why, errno);
+        int rc =
+            errno == EAGAIN || errno == EACCES ? say_holder(path, fd, why) : store_fault(path, why, errno);
         close(fd);
         return rc;
     }

@@ -1,4 +1,4 @@
-/* Nodes by path: found, put, removed, moved.
+/* Nodes by path: found, put, removed. Moving is store_move.c's.
  *
  *   "/etc/ssh/sshd_config" ─► id of "/etc/ssh" (remembered, or a name at a time) ─► key: id ‖ "sshd_config"
  *
@@ -30,17 +30,16 @@ uint64_t store_key_dir(struct lmdb_bytes key)
     return dir;
 }
 
-static struct lmdb_bytes key_bytes(const struct store_key *key)
+struct lmdb_bytes store_key_bytes(const struct store_key *key)
 {
     return (struct lmdb_bytes){key->bytes, key->len};
 }
 
 /* --- one node by its key --- */
 
-/* Puts the cursor on the node; head->entry belongs to the transaction until its next write. */
-static int load(struct store_txn *t, const struct store_key *key, struct node_head *ret)
+int store_node_load(struct store_txn *t, const struct store_key *key, struct node_head *ret)
 {
-    struct lmdb_bytes k = key_bytes(key), value;
+    struct lmdb_bytes k = store_key_bytes(key), value;
     int rc = store_note(t, lmdb_cursor_seek(t->tree, LMDB_EXACT, &k, &value));
 
     if (rc)
@@ -48,9 +47,8 @@ static int load(struct store_txn *t, const struct store_key *key, struct node_he
     return node_peek(value.data, value.len, ret) ? store_damaged(t, "a node of the tree is unreadable") : 0;
 }
 
-/* `here`: load() has just found this key. entry: NULL takes the encoded one of head. */
-static int save(struct store_txn *t, const struct store_key *key, bool here, const struct node_head *head,
-                const struct entry *entry)
+int store_node_save(struct store_txn *t, const struct store_key *key, bool here, const struct node_head *head,
+                    const struct entry *entry)
 {
     struct buf *b = &t->node;
 
@@ -62,7 +60,8 @@ static int save(struct store_txn *t, const struct store_key *key, bool here, con
         buf_put(b, head->entry.data, head->entry.len);
     if (b->failed)
         return store_note(t, -ENOMEM);
-    return store_note(t, lmdb_cursor_put(t->tree, here, key_bytes(key), (struct lmdb_bytes){b->data, b->len}));
+    return store_note(
+        t, lmdb_cursor_put(t->tree, here, store_key_bytes(key), (struct lmdb_bytes){b->data, b->len}));
 }
 
 static uint64_t new_id(struct store_txn *t)
@@ -71,7 +70,7 @@ static uint64_t new_id(struct store_txn *t)
     return t->state.next_id++;
 }
 
-static void count_change(struct store_txn *t, bool before, bool after)
+void store_node_count(struct store_txn *t, bool before, bool after)
 {
     if (before == after)
         return;
@@ -82,7 +81,7 @@ static void count_change(struct store_txn *t, bool before, bool after)
         t->state.entries--;
 }
 
-static void shape_changed(struct store_txn *t)
+void store_shape_changed(struct store_txn *t)
 {
     t->state.shape++;
     t->state_changed = true;
@@ -95,7 +94,8 @@ static int check_name(const char *name, size_t len)
 {
     if (len > STORE_NAME_MAX)
         return -ENAMETOOLONG;
-    if (memchr(name, '\0', len) || (len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
+    if (memchr(name, '\0', len) || (len == 1 && name[0] == '.') ||
+        (len == 2 && name[0] == '.' && name[1] == '.'))
         return -EINVAL;
     return 0;
 }
@@ -104,7 +104,7 @@ static int check_name(const char *name, size_t len)
 static int dir_id(struct store_txn *t, const struct store_key *key, bool make, uint64_t fixed, uint64_t *ret)
 {
     struct node_head head = {.marks = STORE_MARK_WAYPOINT};
-    int rc = load(t, key, &head);
+    int rc = store_node_load(t, key, &head);
 
     if (rc && rc != -ENOENT)
         return rc;
@@ -115,7 +115,7 @@ static int dir_id(struct store_txn *t, const struct store_key *key, bool make, u
     if (!make)
         return -ENOENT;
     head.id = fixed ? fixed : new_id(t);
-    rc = save(t, key, !rc, &head, NULL);
+    rc = store_node_save(t, key, !rc, &head, NULL);
     if (!rc)
         *ret = head.id;
     return rc;
@@ -173,8 +173,7 @@ int store_dir_id(struct store_txn *t, const char *path, size_t len, bool make, u
     return 0;
 }
 
-/* The key of a path's node. */
-static int locate(struct store_txn *t, const char *path, size_t len, bool make, struct store_key *ret)
+int store_locate(struct store_txn *t, const char *path, size_t len, bool make, struct store_key *ret)
 {
     const char *name;
     size_t name_len;
@@ -198,10 +197,10 @@ int store_get(struct store_txn *t, const char *path, size_t len, struct node *re
     struct store_key key;
     struct lmdb_bytes k, value;
 
-    int rc = locate(t, path, len, false, &key);
+    int rc = store_locate(t, path, len, false, &key);
     if (rc)
         return rc;
-    k = key_bytes(&key);
+    k = store_key_bytes(&key);
     rc = store_note(t, lmdb_cursor_seek(t->tree, LMDB_EXACT, &k, &value));
     if (rc)
         return rc;
@@ -214,10 +213,10 @@ int store_put(struct store_txn *t, const char *path, size_t len, const struct en
     struct store_key key;
     struct node_head head = {0};
 
-    int rc = locate(t, path, len, true, &key);
+    int rc = store_locate(t, path, len, true, &key);
     if (rc)
         return rc;
-    rc = load(t, &key, &head);
+    rc = store_node_load(t, &key, &head);
     if (rc && rc != -ENOENT)
         return rc;
     bool here = !rc, before = head.present;
@@ -227,9 +226,9 @@ int store_put(struct store_txn *t, const char *path, size_t len, const struct en
         head.marks &= ~(uint32_t)STORE_MARK_WAYPOINT;
     if (entry->type == ENTRY_DIR && !head.id)
         head.id = key.len == 8 ? STORE_ROOT_ID : new_id(t);
-    rc = save(t, &key, here, &head, entry);
+    rc = store_node_save(t, &key, here, &head, entry);
     if (!rc)
-        count_change(t, before, head.present);
+        store_node_count(t, before, head.present);
     return rc;
 }
 
@@ -241,7 +240,7 @@ static int has_children(struct store_txn *t, uint64_t id, bool *ret)
     struct lmdb_bytes key, value;
 
     store_key_make(&from, id, "", 0);
-    key = key_bytes(&from);
+    key = store_key_bytes(&from);
     int rc = store_note(t, lmdb_cursor_seek(t->tree, LMDB_FROM, &key, &value));
     if (rc && rc != -ENOENT)
         return rc;
@@ -255,7 +254,7 @@ static int forget(struct store_txn *t, const struct store_key *key, bool *ret_go
     struct node_head head;
     bool children = key->len == 8;
 
-    int rc = load(t, key, &head);
+    int rc = store_node_load(t, key, &head);
     if (!rc && head.id && !children)
         rc = has_children(t, head.id, &children);
     if (rc)
@@ -264,16 +263,16 @@ static int forget(struct store_txn *t, const struct store_key *key, bool *ret_go
     uint64_t id = head.id;
     if (children) {
         head = (struct node_head){.id = id, .marks = STORE_MARK_WAYPOINT};
-        rc = save(t, key, false, &head, NULL);
+        rc = store_node_save(t, key, false, &head, NULL);
     } else {
-        rc = load(t, key, &head);
+        rc = store_node_load(t, key, &head);
         if (!rc)
             rc = store_note(t, lmdb_cursor_delete(t->tree));
         if (!rc && id)
-            shape_changed(t);
+            store_shape_changed(t);
     }
     if (!rc) {
-        count_change(t, before, false);
+        store_node_count(t, before, false);
         *ret_gone = !children;
     }
     return rc;
@@ -285,7 +284,7 @@ static int is_idle_waypoint(struct store_txn *t, const struct store_key *key, bo
     struct node_head head;
     bool children = false;
 
-    int rc = load(t, key, &head);
+    int rc = store_node_load(t, key, &head);
     if (!rc && head.id)
         rc = has_children(t, head.id, &children);
     if (!rc)
@@ -302,13 +301,13 @@ static int forget_upward(struct store_txn *t, const char *path, size_t len)
     bool gone = false, idle = true;
 
     while (idle) {
-        int rc = locate(t, path, len, false, &key);
+        int rc = store_locate(t, path, len, false, &key);
         if (!rc)
             rc = forget(t, &key, &gone);
         len = path_parent(path, len, &name, &name_len);
         if (rc || !gone || len <= 1)
             return rc;
-        rc = locate(t, path, len, false, &key);
+        rc = store_locate(t, path, len, false, &key);
         if (!rc)
             rc = is_idle_waypoint(t, &key, &idle);
         if (rc)
@@ -324,172 +323,17 @@ int store_remove(struct store_txn *t, const char *path, size_t len, uint64_t las
 
     if (!last)
         return forget_upward(t, path, len);
-    int rc = locate(t, path, len, false, &key);
+    int rc = store_locate(t, path, len, false, &key);
     if (!rc)
-        rc = load(t, &key, &head);
+        rc = store_node_load(t, &key, &head);
     if (rc)
         return rc;
     bool before = head.present;
     head.present = false;
     head.last = last;
     head.marks &= ~(uint32_t)STORE_MARK_WAYPOINT;
-    rc = save(t, &key, true, &head, NULL);
+    rc = store_node_save(t, &key, true, &head, NULL);
     if (!rc)
-        count_change(t, before, false);
-    return rc;
-}
-
-/* --- move --- */
-
-/* A directory whose children are to get another one's id. */
-struct merge {
-    uint64_t from, to;
-};
-
-struct merges {
-    struct merge *list;
-    size_t count, cap;
-};
-
-static int merges_push(struct merges *m, uint64_t from, uint64_t to)
-{
-    if (m->count == m->cap) {
-        size_t cap = m->cap ? m->cap * 2 : 8;
-        struct merge *list = reallocarray(m->list, cap, sizeof(*list));
-        if (!list)
-            return -ENOMEM;
-        m->list = list;
-        m->cap = cap;
-    }
-    m->list[m->count++] = (struct merge){from, to};
-    return 0;
-}
-
-static int first_child(struct store_txn *t, uint64_t id, struct store_key *ret)
-{
-    struct store_key from;
-    struct lmdb_bytes key, value;
-
-    store_key_make(&from, id, "", 0);
-    key = key_bytes(&from);
-    int rc = store_note(t, lmdb_cursor_seek(t->tree, LMDB_FROM, &key, &value));
-    if (rc || store_key_dir(key) != id || key.len > sizeof(ret->bytes))
-        return rc ? rc : -ENOENT;
-    memcpy(ret->bytes, key.data, key.len);
-    ret->len = key.len;
-    return 0;
-}
-
-/* Puts a node that came by a merge under its new key; who is there already wins, its children take in those of
- * the loser. */
-static int merge_node(struct store_txn *t, struct merges *m, const struct store_key *to, const struct node_head *node)
-{
-    struct node_head there;
-
-    int rc = load(t, to, &there);
-    if (rc == -ENOENT)
-        return save(t, to, false, node, NULL);
-    if (rc)
-        return rc;
-    count_change(t, node->present, false);
-    if (!node->id)
-        return 0;
-    if (there.id)
-        return merges_push(m, node->id, there.id);
-    there.id = node->id;
-    return save(t, to, true, &there, NULL);
-}
-
-/* The entry of head lies in the tree's pages; a copy stays when they are written. */
-static int keep_entry(struct node_head *head, struct buf *to)
-{
-    buf_reset(to);
-    buf_put(to, head->entry.data, head->entry.len);
-    head->entry.data = to->data;
-    return to->failed ? -ENOMEM : 0;
-}
-
-static int merge_child(struct store_txn *t, struct merges *m, struct merge pair, struct buf *copy)
-{
-    struct store_key from, to;
-    struct node_head node;
-
-    int rc = first_child(t, pair.from, &from);
-    if (!rc)
-        rc = load(t, &from, &node);
-    if (!rc)
-        rc = keep_entry(&node, copy);
-    if (!rc)
-        rc = store_note(t, lmdb_cursor_delete(t->tree));
-    if (rc)
-        return rc;
-    store_key_make(&to, pair.to, (const char *)from.bytes + 8, from.len - 8);
-    return merge_node(t, m, &to, &node);
-}
-
-/* What was deleted below the destination before the move keeps its place in the history. */
-static int merge_all(struct store_txn *t, uint64_t from, uint64_t to)
-{
-    struct merges m = {0};
-    struct buf copy = {0};
-
-    int rc = merges_push(&m, from, to);
-    while (!rc && m.count) {
-        struct merge pair = m.list[--m.count];
-        do
-            rc = merge_child(t, &m, pair, &copy);
-        while (!rc);
-        rc = rc == -ENOENT ? 0 : rc;
-    }
-    free(m.list);
-    buf_fini(&copy);
-    return rc;
-}
-
-/* The node itself, out of its old key and into its new one; *ret: whose children go where, when the ids differ. */
-static int move_node(struct store_txn *t, const struct store_key *from, const struct store_key *to, uint64_t last,
-                     struct merge *ret)
-{
-    struct node_head node, there = {0};
-    struct buf copy = {0};
-
-    int rc = load(t, to, &there);
-    if (rc && rc != -ENOENT)
-        return rc;
-    if (there.present)
-        return -EEXIST;
-    rc = load(t, from, &node);
-    if (!rc)
-        rc = keep_entry(&node, &copy);
-    if (!rc)
-        rc = save(t, from, true, &(struct node_head){.last = last}, NULL);
-    if (!rc) {
-        node.id = node.id ? node.id : there.id;
-        *ret = (struct merge){.from = there.id, .to = node.id};
-        rc = save(t, to, false, &node, NULL);
-    }
-    buf_fini(&copy);
-    return rc;
-}
-
-int store_move(struct store_txn *t, const char *from, size_t from_len, const char *to, size_t to_len, uint64_t last)
-{
-    struct store_key from_key, to_key;
-    struct node_head node;
-    struct merge below;
-
-    if (path_below(to, to_len, from, from_len))
-        return -EINVAL;
-    int rc = locate(t, from, from_len, false, &from_key);
-    if (!rc)
-        rc = load(t, &from_key, &node);
-    if (!rc)
-        rc = locate(t, to, to_len, true, &to_key);
-    if (!rc)
-        rc = move_node(t, &from_key, &to_key, last, &below);
-    if (!rc && below.from && below.from != below.to)
-        rc = merge_all(t, below.from, below.to);
-    if (!rc)
-        shape_changed(t);
+        store_node_count(t, before, false);
     return rc;
 }

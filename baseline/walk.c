@@ -1,9 +1,10 @@
 /* The walk: who works, and what happens to one directory.
  *
  *   roots ─► each as the only item of its parent ─► queue
- *   worker: queue ─► open ─► names, sorted ─┬► part: choose ─► statx ─► subdirectories to the queue ─► directory()
- *           ▲                               └► next part …                    │
- *           └─────────────────────────────────────────────────────────────────┘
+ *
+ *   queue ─► worker: open ─► names, sorted ─┬► part: choose ─► statx ─┬► directory()
+ *     ▲                                     └► next part …            │
+ *     └───────────────────── subdirectories ──────────────────────────┘
  *
  * Knows nothing of what is done with the items. */
 #include "baseline/walk.h"
@@ -62,7 +63,7 @@ static void tell_trouble(const struct walk *w, const char *path, size_t len, int
 static enum entry_type hinted_type(uint8_t d_type)
 {
     static const enum entry_type types[] = {
-        [DT_REG] = ENTRY_FILE,    [DT_DIR] = ENTRY_DIR,   [DT_LNK] = ENTRY_SYMLINK, [DT_FIFO] = ENTRY_FIFO,
+        [DT_REG] = ENTRY_FILE,    [DT_DIR] = ENTRY_DIR,  [DT_LNK] = ENTRY_SYMLINK, [DT_FIFO] = ENTRY_FIFO,
         [DT_SOCK] = ENTRY_SOCKET, [DT_CHR] = ENTRY_CHAR, [DT_BLK] = ENTRY_BLOCK,
     };
 
@@ -72,7 +73,8 @@ static enum entry_type hinted_type(uint8_t d_type)
 /* --- one entry --- */
 
 /* The hint spares the statx of what is skipped; what counts is what statx says. 0: leave it out. */
-static bool measure_item(struct worker *wk, int fd, const char *name, enum entry_type hint, struct walk_item *item)
+static bool measure_item(struct worker *wk, int fd, const char *name, enum entry_type hint,
+                         struct walk_item *item)
 {
     const struct walk_options *o = wk->walk->options;
     const char *path = (const char *)wk->path.data;
@@ -104,7 +106,8 @@ static int add_subdir(struct worker *wk, const struct walk_item *item)
 /* --- one directory --- */
 
 /* The items of one part, beginning with the name at `from`; *ret_next: where the next part begins. */
-static int measure_part(struct worker *wk, int fd, size_t dir_len, size_t from, struct walk_dir *dir, size_t *ret_next)
+static int measure_part(struct worker *wk, int fd, size_t dir_len, size_t from, struct walk_dir *dir,
+                        size_t *ret_next)
 {
     size_t base = dir_len == 1 ? 0 : dir_len, i = from;
 
@@ -295,8 +298,15 @@ static int begin_in(struct worker *wk, struct walk_ref *parent, const char *name
 {
     const struct walk_options *o = wk->walk->options;
     struct walk_item *item = wk->items;
-    struct walk_dir dir = {.path = parent->path, .path_len = parent->path_len, .fd = parent->fd, .items = item,
-                           .count = 1, .first = true, .last = true, .alone = true, .worker = wk->index};
+    struct walk_dir dir = {.path = parent->path,
+                           .path_len = parent->path_len,
+                           .fd = parent->fd,
+                           .items = item,
+                           .count = 1,
+                           .first = true,
+                           .last = true,
+                           .alone = true,
+                           .worker = wk->index};
     int rc = measure_stat(parent->fd, name_len ? name : ".", &item->entry);
 
     if (rc) {

@@ -39,8 +39,10 @@ static int add(struct walk_list *l, const struct dirent64 *e)
     }
     if (l->names.len > UINT32_MAX || len > UINT16_MAX)
         return -EOVERFLOW;
-    l->list[l->count++] = (struct walk_name){
-        .head = head_of(e->d_name, len), .at = (uint32_t)l->names.len, .len = (uint16_t)len, .type = e->d_type};
+    l->list[l->count++] = (struct walk_name){.head = head_of(e->d_name, len),
+                                             .at = (uint32_t)l->names.len,
+                                             .len = (uint16_t)len,
+                                             .type = e->d_type};
     buf_put(&l->names, e->d_name, len + 1);
     return l->names.failed ? -ENOMEM : 0;
 }

@@ -1,5 +1,5 @@
-/* What the parts of the walk share. walk.c: roots, workers, a directory's way; walk_queue.c: the directories that
- * wait, and their open descriptors; walk_list.c: the names of one directory, sorted. */
+/* What the parts of the walk share. walk.c: roots, workers, a directory's way; walk_queue.c: the directories
+ * that wait, and their open descriptors; walk_list.c: the names of one directory, sorted. */
 #ifndef BASELINE_WALK_PARTS_H
 #define BASELINE_WALK_PARTS_H
 
@@ -9,8 +9,8 @@
 #include "baseline/buf.h"
 #include "baseline/walk.h"
 
-/* An open directory, shared by those who open its children. The descriptor may be closed while nobody is using it,
- * and is then opened again by its path. */
+/* An open directory, shared by those who open its children. The descriptor may be closed while nobody is
+ * using it, and is then opened again by its path. */
 struct walk_ref {
     int fd; /* -1: closed */
     unsigned refs, users;
@@ -46,11 +46,13 @@ struct walk_job {
 int walk_queue_init(struct walk_queue *q, unsigned workers);
 void walk_queue_fini(struct walk_queue *q);
 void walk_queue_end(struct walk_queue *q);
-/* Waits for the next; false at the end of all. The job's parent is to be released, the name is the job's own. */
+/* Waits for the next; false at the end of all. The job's parent is to be released, the name is the job's own.
+ */
 bool walk_queue_take(struct walk_queue *q, struct walk_job *job);
 int walk_queue_push(struct walk_queue *q, struct walk_ref *parent, const char *names, size_t len);
 
-/* Takes over fd; one reference and one use, which are the caller's. NULL: out of memory, fd stays the caller's. */
+/* Takes over fd; one reference and one use, which are the caller's. NULL: out of memory, fd stays the
+ * caller's. */
 struct walk_ref *walk_ref_new(struct walk_queue *q, int fd, const char *path, size_t len);
 /* Pins the descriptor, opening it again when need be: an fd or -errno. */
 int walk_ref_use(struct walk_queue *q, struct walk_ref *ref);

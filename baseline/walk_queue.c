@@ -1,7 +1,7 @@
 /* The directories that wait for a worker, and the descriptors they are opened by: see walk_parts.h.
  *
- * A descriptor stays open as long as subdirectories of it wait, up to OPEN_MAX of them; beyond that, and when the
- * process has none left, the one that has lain longest is closed. */
+ * A descriptor stays open as long as subdirectories of it wait, up to OPEN_MAX of them; beyond that, and when
+ * the process has none left, the one that has lain longest is closed. */
 #include "baseline/walk_parts.h"
 
 #include <errno.h>

@@ -6,7 +6,8 @@
 
 Test(buf, fixed_fields_are_little_endian)
 {
-    static const uint8_t wanted[] = {0x01, 0x05, 0x04, 0x03, 0x02, 0x0d, 0x0c, 0x0b, 0x0a, 0x09, 0x08, 0x07, 0x06};
+    static const uint8_t wanted[] = {0x01, 0x05, 0x04, 0x03, 0x02, 0x0d, 0x0c,
+                                     0x0b, 0x0a, 0x09, 0x08, 0x07, 0x06};
     struct buf b = {0};
 
     buf_put_u8(&b, 0x01);
@@ -28,7 +29,8 @@ Test(buf, varints_come_back_and_are_short)
     static const struct {
         uint64_t value;
         size_t len;
-    } cases[] = {{0, 1}, {127, 1}, {128, 2}, {16383, 2}, {16384, 3}, {UINT32_MAX, 5}, {1ULL << 63, 10}, {UINT64_MAX, 10}};
+    } cases[] = {{0, 1},     {127, 1},        {128, 2},         {16383, 2},
+                 {16384, 3}, {UINT32_MAX, 5}, {1ULL << 63, 10}, {UINT64_MAX, 10}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buf b = {0};

@@ -40,8 +40,8 @@ static unsigned choose(void *ctx, const char *path, size_t len, enum entry_type 
     return s->skip && memmem(path, len, s->skip, strlen(s->skip)) ? WALK_SKIP : WALK_TAKE | WALK_ENTER;
 }
 
-static int differs(void *ctx, enum check_difference what, const char *path, size_t len, const struct entry *before,
-                   const struct entry *after)
+static int differs(void *ctx, enum check_difference what, const char *path, size_t len,
+                   const struct entry *before, const struct entry *after)
 {
     struct scene *s = ctx;
     size_t top = strlen(s->tree.top);
@@ -138,7 +138,8 @@ static void make_some(struct scene *s)
 {
     char path[64];
 
-    tree_add(&s->tree, "a", "first"), tree_add(&s->tree, "dir/b", "second"), tree_add(&s->tree, "dir/sub/c", "third");
+    tree_add(&s->tree, "a", "first"), tree_add(&s->tree, "dir/b", "second"),
+        tree_add(&s->tree, "dir/sub/c", "third");
     tree_add(&s->tree, "empty/", "");
     for (int i = 0; i < 700; i++) {
         snprintf(path, sizeof(path), "large/file-%03d", i);
@@ -210,9 +211,10 @@ static void change_all_ways(struct scene *s)
     cr_assert_eq(rename(path, to), 0);
 }
 
-static const char CHANGES[] = "+/large/file-350x +/moved +/moved/c +/new +/new/deep +/new/deep/file -/dir/sub -/dir/sub/c "
-                              "-/large/file-000 -/large/file-255 -/large/file-256 -/large/file-699 ~/a ~/empty "
-                              "~/large/file-100 ~/link ";
+static const char CHANGES[] =
+    "+/large/file-350x +/moved +/moved/c +/new +/new/deep +/new/deep/file -/dir/sub -/dir/sub/c "
+    "-/large/file-000 -/large/file-255 -/large/file-256 -/large/file-699 ~/a ~/empty "
+    "~/large/file-100 ~/link ";
 
 Test(check, every_difference_is_told)
 {
@@ -435,7 +437,8 @@ Test(check, a_fill_does_not_bring_back_what_was_deleted_meanwhile)
     tree_path(&s.tree, "a", before, sizeof(before));
     tree_path(&s.tree, "dir/b", meanwhile, sizeof(meanwhile));
     put(&s.store, before, ENTRY_ABSENT, 0, 1);
-    put(&s.store, meanwhile, ENTRY_ABSENT, 0, 2); /* the sequence that comes next: a deletion after the fill began */
+    put(&s.store, meanwhile, ENTRY_ABSENT, 0,
+        2); /* the sequence that comes next: a deletion after the fill began */
     cr_assert_eq(fill_again(&s, false), 0);
     cr_expect_neq(inode_of(&s.store, before), 0);
     cr_expect_eq(inode_of(&s.store, meanwhile), 0);

@@ -175,7 +175,8 @@ struct tamper {
     int (*how)(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key, struct lmdb_bytes value);
 };
 
-static int flip_record(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key, struct lmdb_bytes value)
+static int flip_record(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key,
+                       struct lmdb_bytes value)
 {
     uint8_t copy[256];
 
@@ -185,7 +186,8 @@ static int flip_record(struct store_txn *t, struct MDB_cursor *c, struct lmdb_by
     return lmdb_cursor_put(c, true, key, (struct lmdb_bytes){copy, value.len});
 }
 
-static int flip_chain(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key, struct lmdb_bytes value)
+static int flip_chain(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key,
+                      struct lmdb_bytes value)
 {
     uint8_t copy[256];
 
@@ -201,13 +203,15 @@ static int take_out(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes
     return lmdb_cursor_delete(c);
 }
 
-static int truncate_record(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key, struct lmdb_bytes value)
+static int truncate_record(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key,
+                           struct lmdb_bytes value)
 {
     (void)t;
     return lmdb_cursor_put(c, true, key, (struct lmdb_bytes){value.data, 5});
 }
 
-static int flip_anchor(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key, struct lmdb_bytes value)
+static int flip_anchor(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key,
+                       struct lmdb_bytes value)
 {
     (void)c, (void)key, (void)value;
     t->state.anchor[3] ^= 1;
@@ -215,7 +219,8 @@ static int flip_anchor(struct store_txn *t, struct MDB_cursor *c, struct lmdb_by
     return 0;
 }
 
-static int flip_head(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key, struct lmdb_bytes value)
+static int flip_head(struct store_txn *t, struct MDB_cursor *c, struct lmdb_bytes key,
+                     struct lmdb_bytes value)
 {
     (void)c, (void)key, (void)value;
     t->state.head[3] ^= 1;

@@ -15,7 +15,11 @@ Test(path, next_yields_each_component)
     static const struct {
         const char *path, *joined;
     } cases[] = {
-        {"/etc/ssh/sshd_config", "etc|ssh|sshd_config|"}, {"/", ""}, {"", ""}, {"//a///b//", "a|b|"}, {"a/b", "a|b|"},
+        {"/etc/ssh/sshd_config", "etc|ssh|sshd_config|"},
+        {"/", ""},
+        {"", ""},
+        {"//a///b//", "a|b|"},
+        {"a/b", "a|b|"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -37,8 +41,9 @@ Test(path, below_is_by_component)
         const char *path, *dir;
         bool below;
     } cases[] = {
-        {"/etc", "/etc", true},      {"/etc/passwd", "/etc", true}, {"/etcetera", "/etc", false}, {"/et", "/etc", false},
-        {"/etc/passwd", "/", true},  {"/", "/", true},              {"/etc/a", "/etc/", true},    {"/", "/etc", false},
+        {"/etc", "/etc", true},    {"/etc/passwd", "/etc", true}, {"/etcetera", "/etc", false},
+        {"/et", "/etc", false},    {"/etc/passwd", "/", true},    {"/", "/", true},
+        {"/etc/a", "/etc/", true}, {"/", "/etc", false},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -52,12 +57,14 @@ Test(path, parent_and_name)
         const char *path;
         size_t parent;
         const char *name;
-    } cases[] = {{"/x", 1, "x"}, {"/a/b", 2, "b"}, {"/a/b/", 2, "b"}, {"/a//b", 2, "b"}, {"/", 0, ""}, {"x", 0, "x"}};
+    } cases[] = {{"/x", 1, "x"},    {"/a/b", 2, "b"}, {"/a/b/", 2, "b"},
+                 {"/a//b", 2, "b"}, {"/", 0, ""},     {"x", 0, "x"}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *name;
         size_t n;
-        cr_assert_eq(path_parent(cases[i].path, strlen(cases[i].path), &name, &n), cases[i].parent, "%s", cases[i].path);
+        cr_assert_eq(path_parent(cases[i].path, strlen(cases[i].path), &name, &n), cases[i].parent, "%s",
+                     cases[i].path);
         cr_assert(n == strlen(cases[i].name) && !memcmp(name, cases[i].name, n), "%s", cases[i].path);
     }
 }
@@ -74,9 +81,9 @@ Test(path, escape_leaves_nothing_that_a_terminal_acts_on)
         {"caf\xe9", "caf\\xE9"},
         {"\xc2\x9b"
          "31m",
-         "\\xC2\\x9B31m"}, /* the one-character CSI */
-        {"\xed\xa0\x80", "\\xED\\xA0\\x80"},   /* a surrogate */
-        {"\xc0\xaf", "\\xC0\\xAF"},            /* overlong */
+         "\\xC2\\x9B31m"},                   /* the one-character CSI */
+        {"\xed\xa0\x80", "\\xED\\xA0\\x80"}, /* a surrogate */
+        {"\xc0\xaf", "\\xC0\\xAF"},          /* overlong */
         {"\xf4\x90\x80\x80", "\\xF4\\x90\\x80\\x80"},
         {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
         {"\x7f", "\\x7F"},

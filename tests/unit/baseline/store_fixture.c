@@ -40,7 +40,8 @@ void fixture_close(struct fixture *f)
 
 struct entry make_entry(enum entry_type type, uint64_t inode)
 {
-    struct entry e = {.type = type, .mode = 0644, .nlink = 1, .inode = inode, .device = 0x801, .size = 1000 + inode};
+    struct entry e = {
+        .type = type, .mode = 0644, .nlink = 1, .inode = inode, .device = 0x801, .size = 1000 + inode};
 
     e.mtime = e.ctime = 1700000000000000000 + (int64_t)inode;
     return e;

@@ -18,8 +18,8 @@ struct entry make_entry(enum entry_type type, uint64_t inode);
 
 /* Each in a transaction of its own; the store's result. */
 int put(struct fixture *f, const char *path, enum entry_type type, uint64_t inode, uint64_t last);
-int take(struct fixture *f, const char *path, uint64_t last);                  /* store_remove */
-int move(struct fixture *f, const char *from, const char *to, uint64_t last);  /* store_move */
+int take(struct fixture *f, const char *path, uint64_t last);                 /* store_remove */
+int move(struct fixture *f, const char *from, const char *to, uint64_t last); /* store_move */
 int get(struct fixture *f, const char *path, struct node *ret);
 uint64_t inode_of(struct fixture *f, const char *path); /* 0: absent or unknown */
 struct store_counts counts(struct fixture *f);

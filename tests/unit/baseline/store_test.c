@@ -266,7 +266,8 @@ static int subtree_fn(struct store_txn *t, void *ctx)
 
 static void fill_tree(struct fixture *f)
 {
-    static const char *const paths[] = {"/t/b/2", "/t/a", "/t/b/1", "/t/b.x", "/t/b/1x/deep", "/tz", "/t/\xff"};
+    static const char *const paths[] = {"/t/b/2",       "/t/a", "/t/b/1", "/t/b.x",
+                                        "/t/b/1x/deep", "/tz",  "/t/\xff"};
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         put(f, paths[i], ENTRY_FILE, i + 1, 1);

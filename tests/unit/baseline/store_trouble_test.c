@@ -1,4 +1,5 @@
-/* The store under adverse conditions: a map too small, a full disk, damage, other versions, other processes, kill -9. */
+/* The store under adverse conditions: a map too small, a full disk, damage, other versions, other processes,
+ * kill -9. */
 #include "baseline/store.h"
 
 #include <criterion/criterion.h>
@@ -62,7 +63,8 @@ static int try_open(const char *dir, struct store_options options, struct fault 
     return rc;
 }
 
-/* The rest of a test in a child, which tells by its exit status; a store is not for use on both sides of a fork. */
+/* The rest of a test in a child, which tells by its exit status; a store is not for use on both sides of a
+ * fork. */
 static int in_child(int (*fn)(const char *dir), const char *dir)
 {
     int status;
@@ -221,7 +223,8 @@ Test(store_trouble, bad_places_are_told_with_a_remedy)
         cr_expect_eq(try_open(cases[i].dir, (struct store_options){.read_only = cases[i].read_only}, &why),
                      -cases[i].error, "%s", cases[i].dir);
         cr_expect_eq(why.error, cases[i].error);
-        cr_expect(strstr(why.text, cases[i].dir) == why.text && strstr(why.text, cases[i].text), "%s", why.text);
+        cr_expect(strstr(why.text, cases[i].dir) == why.text && strstr(why.text, cases[i].text), "%s",
+                  why.text);
     }
 }
 
@@ -398,7 +401,8 @@ Test(store_trouble, a_full_disk_leaves_all_as_it_was)
     fill_disk(ballast);
     for (int i = 0; i < 3; i++) {
         cr_expect_eq(store_write(f.store, put_many, &more, &f.why), -ENOSPC);
-        cr_expect(strstr(f.why.text, f.dir) == f.why.text && strstr(f.why.text, "no space left"), "%s", f.why.text);
+        cr_expect(strstr(f.why.text, f.dir) == f.why.text && strstr(f.why.text, "no space left"), "%s",
+                  f.why.text);
         cr_expect_eq(counts(&f).entries, 100);
         cr_expect_eq(counts(&f).journal_last, 100);
         cr_expect_eq(inode_of(&f, "/many/1/file-100"), 100);
@@ -511,7 +515,8 @@ static int agree(struct store_txn *t, void *ctx)
         return 0;
     cr_expect_eq(c.entries, c.journal_last);
     cr_expect_eq(c.journal_last % 37, 0);
-    snprintf(path, sizeof(path), "/many/%u/file-%u", (unsigned)c.journal_last / 100, (unsigned)c.journal_last);
+    snprintf(path, sizeof(path), "/many/%u/file-%u", (unsigned)c.journal_last / 100,
+             (unsigned)c.journal_last);
     cr_expect_eq(store_get(t, path, strlen(path), &n), 0);
     cr_expect_eq(n.last, c.journal_last);
     node_fini(&n);

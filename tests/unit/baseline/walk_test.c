@@ -18,9 +18,9 @@ struct seen {
     pthread_mutex_t lock;
     char **lines;
     size_t count, cap;
-    const char *skip, *only;  /* names */
+    const char *skip, *only; /* names */
     size_t items, parts;
-    struct buf last;          /* of the directory's part before */
+    struct buf last; /* of the directory's part before */
     struct buf troubles;
     int result;
     atomic_bool stop;
@@ -34,7 +34,9 @@ static void add_line(struct seen *s, const char *dir, size_t dir_len, const stru
         s->lines = realloc(s->lines, s->cap * sizeof(*s->lines));
     }
     cr_assert_geq(asprintf(&s->lines[s->count++], "%.*s%s%.*s %c", dir_len == 1 ? 0 : (int)dir_len, dir,
-                           item->name_len ? "/" : "", (int)item->name_len, item->name, "?fdlpscb"[item->entry.type]), 0);
+                           item->name_len ? "/" : "", (int)item->name_len, item->name,
+                           "?fdlpscb"[item->entry.type]),
+                  0);
 }
 
 static unsigned choose(void *ctx, const char *path, size_t len, enum entry_type type)
@@ -81,8 +83,12 @@ static void trouble(void *ctx, const char *path, size_t len, int error)
 
 static int walk_roots(struct seen *s, const char *const *roots, size_t count, unsigned threads)
 {
-    const struct walk_options options = {
-        .threads = threads, .choose = choose, .directory = directory, .trouble = trouble, .ctx = s, .stop = &s->stop};
+    const struct walk_options options = {.threads = threads,
+                                         .choose = choose,
+                                         .directory = directory,
+                                         .trouble = trouble,
+                                         .ctx = s,
+                                         .stop = &s->stop};
 
     pthread_mutex_init(&s->lock, NULL);
     return walk(roots, count, &options);
@@ -129,7 +135,8 @@ Test(walk, every_kind_of_entry_once)
         struct seen s = {0};
         const char *roots[] = {t.top};
         cr_expect_eq(walk_roots(&s, roots, 1, threads), 0);
-        cr_expect_str_eq(text(&s, &t, &b), "^ d\n^/a f\n^/b d\n^/b.x d\n^/b/1 f\n^/b/2 f\n^/link l\n^/pipe p\n");
+        cr_expect_str_eq(text(&s, &t, &b),
+                         "^ d\n^/a f\n^/b d\n^/b.x d\n^/b/1 f\n^/b/2 f\n^/link l\n^/pipe p\n");
         cr_expect_eq(s.troubles.len, 0);
         seen_fini(&s);
     }
@@ -184,7 +191,8 @@ Test(walk, roots_of_every_kind)
 static unsigned choose_top(void *ctx, const char *path, size_t len, enum entry_type type)
 {
     (void)ctx, (void)type;
-    return len == 1 || (len == 4 && !memcmp(path, "/dev", 4)) ? WALK_TAKE | (len == 1 ? WALK_ENTER : 0) : WALK_SKIP;
+    return len == 1 || (len == 4 && !memcmp(path, "/dev", 4)) ? WALK_TAKE | (len == 1 ? WALK_ENTER : 0)
+                                                              : WALK_SKIP;
 }
 
 Test(walk, the_root_of_all)
