@@ -25,6 +25,7 @@ static void on_drop(void *ctx, void *process)
 
 static void overflowed(struct flow *f)
 {
+    loss_count(LOSS_FANOTIFY_OVERFLOW, 1);
     log_warning("the kernel's fanotify queue overflowed: everything watched is compared with the baseline now; "
                 "`queue_events` in fimd.yaml makes the queue longer");
     judge_say(f->judge, SEVERITY_HIGH, "queue-overflow",
@@ -39,6 +40,24 @@ static void rescan(struct flow *f, const struct watch_event *e)
     scans_walk(f->scans, e->path, e->path_len, e->pid ? &by : NULL);
 }
 
+/* A watched root was made again, moved here or mounted over: audit's rule for it went with the one before. */
+static void root_appeared(struct flow *f, const struct watch_event *e)
+{
+    size_t count;
+    struct policy *policy = select_policy(f->select);
+    const char *const *roots = policy_roots(policy, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(roots[i]) == e->path_len && memcmp(roots[i], e->path, e->path_len) == 0)
+            audit_path_appeared(f->audit, e->path, e->path_len);
+    }
+    policy_unref(policy);
+}
+
+static bool makes_directory(const struct watch_event *e)
+{
+    return (e->ops & WATCH_DIR) && (e->ops & (WATCH_CREATE | WATCH_RENAME | WATCH_RESCAN));
+}
+
 static bool is_path_event(const struct watch_event *e)
 {
     return !(e->ops & (WATCH_RESCAN | WATCH_OVERFLOW));
@@ -47,6 +66,10 @@ static bool is_path_event(const struct watch_event *e)
 static void on_batch(void *ctx, const struct watch_event *events, size_t count)
 {
     struct flow *f = ctx;
+    for (size_t i = 0; i < count; i++) {
+        if (f->audit && makes_directory(&events[i]))
+            root_appeared(f, &events[i]);
+    }
     for (size_t i = 0; i < count;) {
         size_t run = 0;
         while (i + run < count && is_path_event(&events[i + run]))

@@ -29,6 +29,7 @@ enum {
     PAUSE_MS = 2,
     HALF_MS = 20,       /* a rename's second half comes microseconds after the first */
     DUE_MS = 1000,
+    IDLE_MS = 500,
     MOUNT_EVENTS_SIZE = 4096,
 };
 
@@ -241,7 +242,9 @@ static int timeout_of(const struct reader *r)
         return 0;
     if (r->w->join.count)
         return HALF_MS;
-    return r->rescans_wait ? DUE_MS : -1;
+    /* Also when nothing happens drained() is told twice a second: what lies between two of them is the time in which
+     * a pid that was used twice cannot be told apart. */
+    return r->rescans_wait ? DUE_MS : IDLE_MS;
 }
 
 /* True: the mounts changed. */
