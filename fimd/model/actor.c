@@ -5,8 +5,8 @@
  *
  *   form=1 · grade · flags · program · ppid · login session uid gid euid egid · texts… · count · ancestors…
  *
- * An id is stored plus one, so that "unset" is one zero byte and no number is taken for it; a text is its length
- * plus one and its bytes, so that NULL and "" stay apart. */
+ * An id is stored plus one, so that "unset" is one zero byte and no number is taken for it; a text is its
+ * length plus one and its bytes, so that NULL and "" stay apart. */
 #include "fimd/model/actor.h"
 
 #include <errno.h>
@@ -15,8 +15,8 @@
 
 enum { FORM = 1, FLAG_LOGIN_KNOWN = 1, PROGRAM_BYTES_MIN = 5 };
 
-/* Plain members of one type, in their stored order: what is done to one is done to all. New ones go to the end,
- * with a new form. */
+/* Plain members of one type, in their stored order: what is done to one is done to all. New ones go to the
+ * end, with a new form. */
 static const size_t ids[] = {
     offsetof(struct actor, login), offsetof(struct actor, session), offsetof(struct actor, uid),
     offsetof(struct actor, gid),   offsetof(struct actor, euid),    offsetof(struct actor, egid),
@@ -248,7 +248,8 @@ static int head_decode(struct slice *from, struct actor *a)
 
 static int ancestors_decode(struct slice *from, struct actor *a)
 {
-    /* No more than there are bytes for: a forged count must not ask for memory that its bytes don't pay for. */
+    /* No more than there are bytes for: a forged count must not ask for memory that
+     * its bytes don't pay for. */
     size_t count = (size_t)number_decode(from, from->len / PROGRAM_BYTES_MIN);
     if (from->failed)
         return -EBADMSG;

@@ -1,8 +1,9 @@
 /* Owns the connector's socket and the numbers that are due. See connector.h.
  *
- * No filter is set on the socket, though thread events are of little use: the kernel numbers a message before any
- * filter sees it, so that a filter would make every dropped message look like a loss. A FORK is queued before the
- * child runs, and all cpus queue into this one socket: its order is the order of cause and effect. */
+ * No filter is set on the socket, though thread events are of little use: the kernel numbers a message before
+ * any filter sees it, so that a filter would make every dropped message look like a loss. A FORK is queued
+ * before the child runs, and all cpus queue into this one socket: its order is the
+ * order of cause and effect. */
 #include "fimd/process/connector.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include "fimd/rt/clock.h"
 
 enum {
-    DATAGRAM = 192, /* a message is 76 bytes; newer kernels may lengthen it */
+    DATAGRAM = 192,            /* a message is 76 bytes; newer kernels may lengthen it */
     RECEIVE_BUFFER = 16 << 20, /* some 20,000 messages: two thirds of a second of 10,000 forks a second */
     ACK_WAIT_MS = 1000,
     CPUS_MAX = 1 << 16,
@@ -40,11 +41,15 @@ static const struct {
     enum connector_kind kind;
     size_t size; /* of its data */
 } kinds[] = {
-    {PROC_EVENT_FORK, CONNECTOR_FORK, DATA_SIZE(fork)}, {PROC_EVENT_EXEC, CONNECTOR_EXEC, DATA_SIZE(exec)},
-    {PROC_EVENT_UID, CONNECTOR_UID, DATA_SIZE(id)},     {PROC_EVENT_GID, CONNECTOR_GID, DATA_SIZE(id)},
-    {PROC_EVENT_SID, CONNECTOR_SID, DATA_SIZE(sid)},    {PROC_EVENT_COMM, CONNECTOR_COMM, DATA_SIZE(comm)},
+    {PROC_EVENT_FORK, CONNECTOR_FORK, DATA_SIZE(fork)},
+    {PROC_EVENT_EXEC, CONNECTOR_EXEC, DATA_SIZE(exec)},
+    {PROC_EVENT_UID, CONNECTOR_UID, DATA_SIZE(id)},
+    {PROC_EVENT_GID, CONNECTOR_GID, DATA_SIZE(id)},
+    {PROC_EVENT_SID, CONNECTOR_SID, DATA_SIZE(sid)},
+    {PROC_EVENT_COMM, CONNECTOR_COMM, DATA_SIZE(comm)},
     /* Of EXIT only the first two numbers: the parent's came later (4.16). */
-    {PROC_EVENT_EXIT, CONNECTOR_EXIT, 2 * sizeof(pid_t)}, {PROC_EVENT_NONE, CONNECTOR_ACK, DATA_SIZE(ack)},
+    {PROC_EVENT_EXIT, CONNECTOR_EXIT, 2 * sizeof(pid_t)},
+    {PROC_EVENT_NONE, CONNECTOR_ACK, DATA_SIZE(ack)},
 };
 
 static void data_decode(const struct proc_event *event, struct connector_message *m)
@@ -142,7 +147,8 @@ static bool sequences_grow(struct connector_sequences *s, uint32_t cpu)
 
 bool connector_sequence(struct connector_sequences *s, const struct connector_message *m)
 {
-    if (m->kind == CONNECTOR_ACK)
+    /* Answers to any listener's subscription are numbered as well, but of old without a cpu. */
+    if (m->kind == CONNECTOR_ACK && m->cpu >= CPUS_MAX)
         return true;
     /* A cpu that cannot be followed counts as lost: better one reading of /proc too many. */
     if (!sequences_grow(s, m->cpu))
@@ -234,8 +240,10 @@ int connector_open(struct connector **ret, struct fault *why)
     if (c->fd >= 0)
         close(c->fd);
     free(c);
-    return fault_set(why, -r, "process connector: %s; it needs CAP_NET_ADMIN, CONFIG_PROC_EVENTS and the initial "
-                     "network and pid namespaces", strerror(-r));
+    return fault_set(why, -r,
+                     "process connector: %s; it needs CAP_NET_ADMIN, CONFIG_PROC_EVENTS and the initial "
+                     "network and pid namespaces",
+                     strerror(-r));
 }
 
 void connector_close(struct connector *c)

@@ -1,6 +1,7 @@
 /* The kernel's process connector: its socket, its bytes, its sequence numbers. Owns nothing of the tree.
  *
- *   NETLINK_CONNECTOR ─► connector_read (recvmmsg) ─► connector_decode (pure) ─► messages, and whether some are lost */
+ *   NETLINK_CONNECTOR ─► connector_read (recvmmsg) ─► connector_decode (pure) ─► messages
+ *                                          └► connector_sequence: whether some are missing */
 #ifndef FIMD_PROCESS_CONNECTOR_H
 #define FIMD_PROCESS_CONNECTOR_H
 
@@ -12,8 +13,8 @@
 #include "baseline/fault.h"
 
 enum connector_kind {
-    CONNECTOR_OTHER, /* counted in the sequence, of no meaning here (ptrace, core dump, what newer kernels add) */
-    CONNECTOR_ACK,   /* the answer to our subscription: real is its errno; outside the sequence */
+    CONNECTOR_OTHER, /* counted in the sequence, of no meaning here (ptrace, core dump, …) */
+    CONNECTOR_ACK,   /* the answer to a listener's subscription: real is its errno */
     CONNECTOR_FORK,
     CONNECTOR_EXEC,
     CONNECTOR_UID,
@@ -25,12 +26,12 @@ enum connector_kind {
 
 struct connector_message {
     enum connector_kind kind;
-    uint32_t cpu, sequence; /* sequence counts up by one on each cpu */
-    int64_t time;           /* ns monotonic */
-    pid_t pid, tgid;        /* pid == tgid: the process itself, else one of its threads. FORK: the child */
-    pid_t parent;           /* FORK: the parent's tgid */
+    uint32_t cpu, sequence;   /* sequence counts up by one on each cpu */
+    int64_t time;             /* ns monotonic */
+    pid_t pid, tgid;          /* pid == tgid: the process itself, else one of its threads. FORK: the child */
+    pid_t parent;             /* FORK: the parent's tgid */
     uint32_t real, effective; /* UID, GID */
-    char comm[16];          /* COMM; NUL-terminated */
+    char comm[16];            /* COMM; NUL-terminated */
 };
 
 /* One datagram, hostile bytes: 0 or -EBADMSG. */
@@ -54,8 +55,8 @@ struct connector;
 int connector_open(struct connector **ret, struct fault *why);
 void connector_close(struct connector *c);
 int connector_fd(const struct connector *c); /* to poll */
-/* Without waiting: how many came (less than CONNECTOR_BATCH: the queue is empty now), or -errno. *ret_lost is set
- * when some are missing before or among them, and left alone else. */
+/* Without waiting: how many came (less than CONNECTOR_BATCH: the queue is empty now), or -errno. *ret_lost is
+ * set when some are missing before or among them, and left alone else. */
 int connector_read(struct connector *c, struct connector_message ret[CONNECTOR_BATCH], bool *ret_lost);
 
 #endif

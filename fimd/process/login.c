@@ -57,8 +57,8 @@ bool logins_session(const struct logins *l, uint32_t user, uint32_t *ret_session
     return true;
 }
 
-/* Sessions are numbered upwards over the whole host, so they order what clocks cannot: a LOGIN goes behind every
- * older session and every "nobody", and before each newer session. */
+/* Sessions are numbered upwards over the whole host, so they order what clocks cannot: a LOGIN goes behind
+ * every older session and every "nobody", and before each newer session. */
 static unsigned place(const struct logins *l, uint32_t session)
 {
     unsigned i = l->count;

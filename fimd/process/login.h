@@ -1,10 +1,10 @@
 /* The login users that one process is known to have had, and from when. Pure.
  *
- * Two kinds of knowledge: a LOGIN record says that the process itself set its login (not what it had before); a
- * reading of /proc says what it had at that moment, inherited or set. A LOGIN's time is only known within some
- * milliseconds (audit's clock is the tick's, and the record comes by another thread), so `from` is the earliest
- * it can have been: a child forked inside that uncertainty counts as forked after it, which is what login
- * programs do, unless a reading of the child itself says otherwise. */
+ * Two kinds of knowledge: a LOGIN record says that the process itself set its login (not what it had before);
+ * a reading of /proc says what it had at that moment, inherited or set. A LOGIN's time is only known within
+ * some milliseconds (audit's clock is the tick's, and the record comes by another thread), so `from` is the
+ * earliest it can have been: a child forked inside that uncertainty counts as forked after it, which is what
+ * login programs do, unless a reading of the child itself says otherwise. */
 #ifndef FIMD_PROCESS_LOGIN_H
 #define FIMD_PROCESS_LOGIN_H
 
@@ -15,7 +15,7 @@ struct login_span {
     int64_t from; /* ns monotonic: known to hold from here on … */
     int64_t seen; /* … last read from /proc then */
     uint32_t user, session;
-    bool set;     /* set here by the process itself: before `from` it was another */
+    bool set;      /* set here by the process itself: before `from` it was another */
     bool doubtful; /* which of two processes set it is not known */
 };
 

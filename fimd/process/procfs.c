@@ -144,7 +144,8 @@ int procfs_parse_status(const char *text, size_t len, struct procfs_facts *ret)
 {
     struct procfs_facts f = *ret;
     /* Names are escaped by the kernel, so that a newline before a key is a real one. */
-    if (!status_ids(text, len, "\nUid:\t", &f.uid, &f.euid) || !status_ids(text, len, "\nGid:\t", &f.gid, &f.egid))
+    if (!status_ids(text, len, "\nUid:\t", &f.uid, &f.euid) ||
+        !status_ids(text, len, "\nGid:\t", &f.gid, &f.egid))
         return -EBADMSG;
     *ret = f;
     return 0;
@@ -310,7 +311,8 @@ static char *args_read(int dir, size_t *ret_len)
         return NULL;
     if (len == ARGS_MAX)
         memcpy(text + ARGS_MAX - sizeof(more), more, sizeof(more));
-    size_t size = (size_t)len + (text[len - 1] != 0); /* a program may overwrite its arguments, the last NUL too */
+    size_t size =
+        (size_t)len + (text[len - 1] != 0); /* a program may overwrite its arguments, the last NUL too */
     char *args = malloc(size);
     if (!args)
         return NULL;

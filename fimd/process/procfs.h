@@ -18,7 +18,7 @@ struct procfs_facts {
     int threads;                 /* beside the first */
     int64_t start;               /* ns monotonic, rounded down to a clock tick */
     uint32_t uid, euid, gid, egid;
-    uint32_t login, session;     /* ACTOR_UNSET */
+    uint32_t login, session; /* ACTOR_UNSET */
 };
 
 struct procfs_program { /* strings owned; any may be NULL */
@@ -37,7 +37,8 @@ char *procfs_pick_name(const char *comm, const char *exe);
 
 int procfs_open(pid_t pid); /* a descriptor, or -ENOENT … */
 int procfs_read_login(int dir, uint32_t *ret_login, uint32_t *ret_session);
-/* The same and the directory by pid: two thirds of the time, but whose they are is for the caller to make sure of. */
+/* The same and the directory by pid: two thirds of the time, but whose they are is for the caller to make
+ * sure of. */
 int procfs_peek_login(pid_t pid, uint32_t *ret_login);
 int procfs_peek_session(pid_t pid, uint32_t *ret_session);
 char *procfs_peek_cwd(pid_t pid);

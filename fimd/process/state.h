@@ -1,6 +1,6 @@
-/* What a process was, and from when: its program, its ids, its terminal. A state never changes but for a program
- * that is read a moment after its exec; a child begins with its parent's by reference, so that a fork without an
- * exec costs nothing here. Pure. */
+/* What a process was, and from when: its program, its ids, its terminal. A state never changes but for a
+ * program that is read a moment after its exec; a child begins with its parent's by reference, so that a fork
+ * without an exec costs nothing here. Pure. */
 #ifndef FIMD_PROCESS_STATE_H
 #define FIMD_PROCESS_STATE_H
 
@@ -12,7 +12,7 @@
 
 struct image { /* a program that was exec'ed once */
     unsigned references;
-    bool read;   /* all is known that will be */
+    bool read;                     /* all is known that will be */
     char *name, *exe, *args, *cwd; /* cwd: as of the exec */
     size_t args_len;
 };
@@ -38,9 +38,11 @@ struct state {
 struct state *state_new(const struct state *like, int64_t time);
 struct state *state_ref(struct state *s);
 void state_unref(struct state *s);
-/* The newest that is not later than `at`. NULL: it is forgotten. What is older than all it knows is the first. */
+/* The newest that is not later than `at`. NULL: it is forgotten. What is older than all it knows is the
+ * first. */
 const struct state *state_at(const struct state *newest, int64_t at);
-/* Lets go of what stands behind the newest state that is not later than `before`, and behind the `most` newest. */
+/* Lets go of what stands behind the newest state that is not later than `before`, and behind the `most`
+ * newest. */
 void state_trim(struct state *newest, int64_t before, unsigned most);
 
 #endif

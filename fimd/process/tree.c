@@ -1,9 +1,10 @@
-/* Owns the incarnations: the hash by pid, the lists of the living and the exited, and their references. See tree.h.
+/* Owns the incarnations: the hash by pid, the lists of the living and the exited, and their references. What
+ * happens to them stands in history.c.
  *
- *   FORK ─► a new node with its parent's state ─► EXEC, UID, GID, COMM: a new state ─► EXIT: the list of the exited
- *                                                                                      ─► forgotten
+ *   made ─► the living ─► the exited ─► forgotten (out of the hash) ─► freed with the last reference
  *
- * References: the hash holds one until a node is forgotten, a child holds its parent, a taken event its process. */
+ * References: the hash holds one until a node is forgotten, a child holds its parent, a taken event its
+ * process. */
 #include "fimd/process/tree.h"
 
 #include <errno.h>
@@ -14,11 +15,8 @@
 
 enum {
     BUCKETS_FIRST = 1024,
-    STATES_MAX = 64,     /* of one process that is still asked about: more changes than a program makes in a second */
-    CHAIN_MAX = 64,      /* ancestors behind a forgotten process */
-    SAME_START_NS = 30 * NS_PER_MS, /* a clock tick is 10 ms, and rounded down */
+    CHAIN_MAX = 64, /* ancestors behind a forgotten process */
 };
-#define KEEP_AFTER_EXIT (INT64_C(1) * NS_PER_S) /* its LOGIN may still come, and decides for its children */
 
 static void list_remove(struct process_list *l, struct process *n)
 {
@@ -80,7 +78,7 @@ struct process *tree_newest(const struct tree *t, pid_t pid)
     return n;
 }
 
-static struct process *older(const struct process *n)
+struct process *tree_older(const struct process *n)
 {
     pid_t pid = n->pid;
     do
@@ -106,7 +104,8 @@ struct process *process_reference(struct process *n)
     return n;
 }
 
-/* Freed one by one through a list of its own: a chain of parents may be long, and must not end up on the stack. */
+/* Freed one by one through a list of its own: a chain of parents may be long, and must not end up on the
+ * stack. */
 void process_unreference(struct process *n)
 {
     struct process *dying = NULL;
@@ -177,7 +176,7 @@ void tree_fini(struct tree *t)
 }
 
 /* What has just been exec'ed may be gone in a moment and goes first; who was there already can wait. */
-static void queue_push(struct tree *t, struct process *n)
+void tree_queue_push(struct tree *t, struct process *n)
 {
     if (n->queued)
         return;
@@ -208,7 +207,7 @@ struct process *tree_queue_pop(struct tree *t)
 }
 
 /* A new node in the hash and among the living, in front of all with its pid. */
-static struct process *process_make(struct tree *t, pid_t pid, int64_t born)
+struct process *tree_make(struct tree *t, pid_t pid, int64_t born)
 {
     struct process *n = calloc(1, sizeof(*n));
     if (!n)
@@ -242,7 +241,7 @@ void tree_end(struct tree *t, struct process *n, int64_t when)
 }
 
 /* The first thread's end is not the process's while others run; whoever still acts has not ended. */
-static void revive(struct tree *t, struct process *n)
+void tree_revive(struct tree *t, struct process *n)
 {
     if (!n->ended || !n->hashed)
         return;
@@ -265,274 +264,12 @@ struct process *process_stranger(pid_t pid, int64_t now)
 
 struct process *tree_ghost(struct tree *t, pid_t pid, int64_t now)
 {
-    struct process *n = process_make(t, pid, now);
+    struct process *n = tree_make(t, pid, now);
     if (n) {
         n->ghost = true;
         tree_end(t, n, now);
     }
     return n;
-}
-
-/* The process that sends a message: when its fork was missed it is made here, and read from /proc. */
-static struct process *sender(struct tree *t, pid_t pid, int64_t time)
-{
-    struct process *n = tree_newest(t, pid);
-    if (n && !n->ghost) {
-        revive(t, n);
-        return n;
-    }
-    n = process_make(t, pid, time);
-    if (n) {
-        n->ghost = true; /* until /proc has told */
-        queue_push(t, n);
-    }
-    return n;
-}
-
-static struct state *state_push(struct process *n, int64_t time)
-{
-    struct state *s = state_new(n->state, time);
-    if (!s)
-        return NULL;
-    s->earlier = n->state;
-    n->state = s;
-    return s;
-}
-
-/* A state that can be changed: what stands behind it is let go of when no event can ask for it any more. */
-static struct state *state_change(struct tree *t, struct process *n, int64_t time)
-{
-    struct state *s = state_push(n, time);
-    if (s)
-        state_trim(s, n->holds ? INT64_MIN : t->read_until - KEEP_AFTER_EXIT, STATES_MAX);
-    return s;
-}
-
-/* A fresh image for this state, to be read from /proc. */
-static int image_expect(struct tree *t, struct process *n, struct state *s, int64_t time)
-{
-    struct image *image = image_new();
-    if (!image)
-        return -ENOMEM;
-    image_unref(s->image);
-    s->image = image;
-    s->exec = time;
-    queue_push(t, n);
-    return 0;
-}
-
-static int thread_apply(struct tree *t, const struct connector_message *m)
-{
-    struct process *n = tree_newest(t, m->tgid);
-    if (!n || n->ended)
-        return 0;
-    if (m->kind == CONNECTOR_FORK)
-        n->threads++;
-    if (m->kind == CONNECTOR_EXIT && n->threads)
-        n->threads--;
-    if (n->leader_gone && !n->threads)
-        tree_end(t, n, m->time);
-    return 0;
-}
-
-static void adopt(struct process *n, struct process *parent)
-{
-    struct process *before = n->parent;
-    n->parent = process_reference(parent);
-    process_unreference(before);
-    if (!n->birth && parent)
-        n->birth = state_ref(parent->state);
-}
-
-static int fork_apply(struct tree *t, const struct connector_message *m)
-{
-    struct process *parent = m->parent ? sender(t, m->parent, m->time) : NULL;
-    struct process *n = tree_newest(t, m->pid);
-    if (m->parent && !parent)
-        return -ENOMEM;
-    if (n && !n->ended && n->found && tree_same_start(n, m->time)) {
-        n->born = m->time; /* /proc was quicker; the message knows the parent and the very time */
-        adopt(n, parent);
-        return 0;
-    }
-    if (n)
-        tree_end(t, n, m->time); /* its EXIT comes after its pid was free: the kernel sends it last */
-    n = process_make(t, m->pid, m->time);
-    if (!n)
-        return -ENOMEM;
-    adopt(n, parent);
-    if (!parent)
-        return 0;
-    n->state = state_ref(parent->state);
-    n->kernel = parent->kernel;
-    if (!n->kernel)
-        return 0;
-    struct state *s = state_change(t, n, m->time); /* a kernel thread has its name from its maker, without a message */
-    return s ? image_expect(t, n, s, m->time) : -ENOMEM;
-}
-
-static int exec_apply(struct tree *t, struct process *n, const struct connector_message *m)
-{
-    struct state *s = state_change(t, n, m->time);
-    n->threads = 0;
-    n->leader_gone = false;
-    n->kernel = false;
-    return s ? image_expect(t, n, s, m->time) : -ENOMEM;
-}
-
-static int ids_apply(struct tree *t, struct process *n, const struct connector_message *m)
-{
-    struct state *s = state_change(t, n, m->time);
-    if (!s)
-        return -ENOMEM;
-    if (m->kind == CONNECTOR_UID) {
-        s->uid = m->real;
-        s->euid = m->effective;
-    } else {
-        s->gid = m->real;
-        s->egid = m->effective;
-    }
-    return 0;
-}
-
-static int session_apply(struct tree *t, struct process *n, const struct connector_message *m)
-{
-    struct state *s = state_change(t, n, m->time);
-    if (!s)
-        return -ENOMEM;
-    s->tty[0] = 0; /* a new session has no terminal yet */
-    s->tty_stale = true;
-    return 0;
-}
-
-static int comm_apply(struct tree *t, struct process *n, const struct connector_message *m)
-{
-    const struct image *image = n->state ? n->state->image : NULL;
-    if (image && !image->read) /* about to be read: with its new name */
-        return 0;
-    if (image && image->name && !strcmp(image->name, m->comm))
-        return 0;
-    struct image *renamed = image_renamed(image, m->comm);
-    struct state *s = renamed ? state_change(t, n, m->time) : NULL;
-    if (!s) {
-        image_unref(renamed);
-        return -ENOMEM;
-    }
-    image_unref(s->image);
-    s->image = renamed;
-    return 0;
-}
-
-static int exit_apply(struct tree *t, const struct connector_message *m)
-{
-    struct process *n = tree_newest(t, m->pid);
-    /* The kernel frees the pid before it sends EXIT: this may be of the one before. */
-    while (n && n->born > m->time)
-        n = older(n);
-    if (!n || n->ended)
-        return 0;
-    n->leader_gone = n->threads > 0;
-    if (!n->leader_gone)
-        tree_end(t, n, m->time);
-    return 0;
-}
-
-static int (*const changes[])(struct tree *, struct process *, const struct connector_message *) = {
-    [CONNECTOR_EXEC] = exec_apply, [CONNECTOR_UID] = ids_apply,   [CONNECTOR_GID] = ids_apply,
-    [CONNECTOR_SID] = session_apply, [CONNECTOR_COMM] = comm_apply, [CONNECTOR_EXIT] = NULL,
-};
-
-int tree_apply(struct tree *t, const struct connector_message *m)
-{
-    if (m->kind == CONNECTOR_OTHER || m->kind == CONNECTOR_ACK || !m->tgid)
-        return 0;
-    /* A thread may take other ids for itself, but fanotify only tells the process: its first thread stands for it. */
-    if (m->pid != m->tgid)
-        return thread_apply(t, m);
-    if (m->kind == CONNECTOR_FORK)
-        return fork_apply(t, m);
-    if (m->kind == CONNECTOR_EXIT)
-        return exit_apply(t, m);
-    struct process *n = sender(t, m->pid, m->time);
-    return n ? changes[m->kind](t, n, m) : -ENOMEM;
-}
-
-bool tree_same_start(struct process *n, int64_t start)
-{
-    int64_t difference = n->born - start;
-    if (n->ghost || difference > SAME_START_NS || difference < -SAME_START_NS)
-        return false;
-    n->doubt = 0;
-    return true;
-}
-
-/* What /proc says of a node that is new or was a ghost. */
-static int facts_apply(struct tree *t, struct process *n, const struct procfs_facts *f, int64_t now)
-{
-    struct state *s = state_push(n, f->start);
-    if (!s)
-        return -ENOMEM;
-    s->uid = f->uid;
-    s->euid = f->euid;
-    s->gid = f->gid;
-    s->egid = f->egid;
-    s->tty_stale = false;
-    memcpy(s->tty, f->tty, sizeof(s->tty));
-    n->found = true;
-    int r = s->image ? 0 : image_expect(t, n, s, f->start);
-    if (!r && !s->image->read && !s->image->name)
-        s->image->name = procfs_pick_name(f->name, NULL);
-    n->ghost = false;
-    n->kernel = f->kernel;
-    n->threads = f->threads;
-    n->checked = now;
-    return r ? r : logins_confirm(&n->logins, now, f->login, f->session);
-}
-
-static bool is_that(struct process *n, const struct procfs_facts *f)
-{
-    return n && !n->ghost && tree_same_start(n, f->start);
-}
-
-int tree_found(struct tree *t, const struct procfs_facts *f, int64_t now, struct process **ret)
-{
-    struct process *n = tree_newest(t, f->pid);
-    if (n && !n->ghost && n->born > now) /* another has the pid since */
-        return 0;
-    if (is_that(n, f)) {
-        if (n->ended < now)
-            revive(t, n);
-        if (!n->parent && f->parent)
-            adopt(n, tree_newest(t, f->parent));
-        n->sweep = t->sweep;
-        n->checked = now;
-        if (ret)
-            *ret = n;
-        return logins_confirm(&n->logins, now, f->login, f->session);
-    }
-    if (!n || !n->ghost || n->ended) {
-        if (n)
-            tree_end(t, n, f->start);
-        n = process_make(t, f->pid, f->start);
-    }
-    if (!n)
-        return -ENOMEM;
-    if (f->start < n->born)
-        n->born = f->start;
-    n->sweep = t->sweep;
-    if (!n->parent && f->parent)
-        adopt(n, tree_newest(t, f->parent));
-    int r = facts_apply(t, n, f, now);
-    if (!r && ret)
-        *ret = n;
-    return r;
-}
-
-void tree_join(struct tree *t, const struct procfs_facts *f)
-{
-    struct process *n = tree_newest(t, f->pid);
-    if (n && n->found && !n->parent && f->parent)
-        adopt(n, tree_newest(t, f->parent));
 }
 
 void tree_stale(struct tree *t, int64_t before)
@@ -565,7 +302,7 @@ void tree_swept(struct tree *t, int64_t begin, int64_t now)
 struct process *tree_meant(const struct tree *t, pid_t pid, int64_t now, bool *ret_lost)
 {
     struct process *n = tree_newest(t, pid), *meant = NULL;
-    for (; n; n = older(n)) {
+    for (; n; n = tree_older(n)) {
         if (n->born <= now && (!n->ended || n->ended >= t->read_until) && !n->ghost)
             meant = n;
     }
@@ -577,48 +314,8 @@ struct process *tree_meant(const struct tree *t, pid_t pid, int64_t now, bool *r
     return n; /* ended before all that is unread, or a ghost: still the best that is known */
 }
 
-/* Which incarnation a LOGIN is of; *ret_doubtful when there were two in its time. */
-static struct process *login_owner(const struct tree *t, pid_t pid, int64_t from, int64_t now, bool *ret_doubtful)
-{
-    struct process *found = NULL;
-    *ret_doubtful = false;
-    for (struct process *n = tree_newest(t, pid); n; n = older(n)) {
-        if (n->born > now || (n->ended && n->ended < from))
-            continue;
-        *ret_doubtful = found != NULL;
-        found = n;
-    }
-    return found ? found : tree_newest(t, pid);
-}
-
-int tree_login(struct tree *t, pid_t pid, int64_t from, int64_t now, uint32_t user, uint32_t session)
-{
-    bool doubtful;
-    struct process *n = login_owner(t, pid, from, now, &doubtful);
-    if (!n)
-        n = tree_ghost(t, pid, now);
-    if (!n)
-        return -ENOMEM;
-    int r = 0;
-    for (; n && !r; n = doubtful ? n->newer : NULL)
-        r = logins_set(&n->logins, from > n->born ? from : n->born, user, session, doubtful);
-    return r;
-}
-
-int tree_tty(struct process *n, int64_t when, const char *tty)
-{
-    struct state *s = state_push(n, when);
-    if (!s)
-        return -ENOMEM;
-    s->tty_stale = false;
-    size_t len = strnlen(tty, sizeof(s->tty) - 1);
-    memcpy(s->tty, tty, len);
-    s->tty[len] = 0;
-    return 0;
-}
-
-struct process *tree_child_since(const struct tree *t, const struct process *after, const struct process *parent,
-                                 int64_t since)
+struct process *tree_child_since(const struct tree *t, const struct process *after,
+                                 const struct process *parent, int64_t since)
 {
     struct process *n = after ? after->previous : t->alive.last;
     while (n && n->parent != parent && n->born >= since)
@@ -665,7 +362,7 @@ void tree_forget(struct tree *t, int64_t now, unsigned most)
     if (now > t->read_until)
         t->read_until = now;
     for (struct process *n; most && (n = t->exited.first); most--) {
-        bool over = n->ended + KEEP_AFTER_EXIT < t->read_until;
+        bool over = n->ended + TREE_KEEP_EXITED < t->read_until;
         if (!over && t->exited.count <= t->keep_exited)
             return;
         if (!over && n->ended >= t->read_until && n->ended > t->evicted_until)

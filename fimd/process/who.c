@@ -3,8 +3,8 @@
  *   process, at ─► its logins ─► else its parent's, at the fork ─► … ─► user and session
  *               ─► its state at that time, its parents' at the forks ─► actor (cached in the process)
  *
- * The login is asked for upwards when an answer is wanted, never copied at a fork: LOGIN records come by another
- * thread of the kernel, later than the forks they are meant for. */
+ * The login is asked for upwards when an answer is wanted, never copied at a fork: LOGIN records come by
+ * another thread of the kernel, later than the forks they are meant for. */
 #include "fimd/process/who.h"
 
 #include <errno.h>
@@ -27,8 +27,9 @@ static enum login_answer ask(const struct process *n, int64_t at, struct login_s
     return LOGIN_UNKNOWN;
 }
 
-/* Can p have set another login up to `at` of which no record has come yet? To change a login that is set needs
- * CAP_AUDIT_CONTROL, so only root does; programs that log people in begin without a login, and live on. */
+/* Can p have set another login up to `at` of which no record has come yet? To change a login that is set
+ * needs CAP_AUDIT_CONTROL, so only root does; programs that log people in begin
+ * without a login, and live on. */
 static bool is_settled(const struct process *p, int64_t at, const struct login_span *span, bool origin)
 {
     const struct state *s = state_at(p->state, at);
@@ -79,7 +80,8 @@ static void ask_one(const struct tree *t, const struct process *n, int64_t at, i
 void who_ask(const struct tree *t, const struct process *n, int64_t at, int64_t now, struct who *ret)
 {
     ask_one(t, n, at, now, ret);
-    /* The pid went to another process before the event was read: whoever did it, only what both share is true. */
+    /* The pid went to another process before the event was read: whoever did it, only what both share is
+     * true. */
     for (const struct process *q = n->newer; q && q->born <= at; q = q->newer) {
         struct who other;
         ask_one(t, q, at, now, &other);
@@ -107,7 +109,8 @@ static bool text_copy(const char *from, char **to)
     return !from || !*from || *to;
 }
 
-static bool program_fill(struct program *to, const struct process *n, const struct image *image, int64_t to_real)
+static bool program_fill(struct program *to, const struct process *n, const struct image *image,
+                         int64_t to_real)
 {
     to->pid = n->pid;
     to->start = n->ghost ? 0 : n->born + to_real;
@@ -131,7 +134,8 @@ static const struct image *image_at_fork(const struct process *p, const struct p
 }
 
 /* A fork without an exec is the same program still. Of two that were found in /proc nobody saw the fork. */
-static bool same_program(const struct process *a, const struct image *ia, const struct process *b, const struct image *ib)
+static bool same_program(const struct process *a, const struct image *ia, const struct process *b,
+                         const struct image *ib)
 {
     if (ia == ib)
         return ia != NULL;
@@ -154,7 +158,8 @@ static bool ancestors_fill(struct actor *a, const struct process *n, const struc
     a->ancestors = calloc(ANCESTORS_MAX, sizeof(*a->ancestors));
     if (!a->ancestors)
         return false;
-    for (const struct process *p = n->parent; p && a->ancestors_count < ANCESTORS_MAX; child = p, p = p->parent) {
+    for (const struct process *p = n->parent; p && a->ancestors_count < ANCESTORS_MAX;
+         child = p, p = p->parent) {
         const struct image *image = image_at_fork(p, child);
         if (last && person && !same_login(p, child->born, w))
             break;
@@ -207,8 +212,8 @@ static bool is_complete(const struct process *n, const struct state *s)
 
 static bool key_same(const struct actor_key *a, const struct actor_key *b)
 {
-    return a->state == b->state && a->state_time == b->state_time && a->user == b->user && a->session == b->session &&
-           a->known == b->known && a->mixed == b->mixed && a->cwd_at == b->cwd_at;
+    return a->state == b->state && a->state_time == b->state_time && a->user == b->user &&
+           a->session == b->session && a->known == b->known && a->mixed == b->mixed && a->cwd_at == b->cwd_at;
 }
 
 int who_actor(struct tree *t, struct process *n, int64_t at, const struct who *w, int64_t to_real,

@@ -8,7 +8,7 @@ struct who {
     bool known;
     uint32_t user, session; /* ACTOR_UNSET: nobody logged in */
     bool mixed;             /* two processes with this pid may be meant: their programs are not told apart */
-    int64_t wait;           /* until then (ns monotonic) a LOGIN that changes this may still come; 0: nothing is due */
+    int64_t wait; /* until then (ns monotonic) a LOGIN that changes this may still come; 0: nothing is due */
 };
 void who_ask(const struct tree *t, const struct process *n, int64_t at, int64_t now, struct who *ret);
 /* /proc of the living process need not be asked again: what was read covers `at`. */

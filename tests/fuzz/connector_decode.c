@@ -1,5 +1,5 @@
-/* Any bytes on the connector's socket: refused, or a message that the tree takes without harm. The input is many
- * datagrams, each behind one byte with its length; all of them go into one tree. */
+/* Any bytes on the connector's socket: refused, or a message that the tree takes without harm. The input is
+ * many datagrams, each behind one byte with its length; all of them go into one tree. */
 #include <stdlib.h>
 
 #include "fimd/process/connector.h"

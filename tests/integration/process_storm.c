@@ -1,5 +1,5 @@
-/* The person behind processes that live for a millisecond, on the real kernel: each of 3,000 processes sets or
- * inherits one of 20 login users and makes one file whose name says which. Read at once and 10 ms late.
+/* The person behind processes that live for a millisecond, on the real kernel: each of 3,000 processes sets
+ * or inherits one of 20 login users and makes one file whose name says which. Read at once and 10 ms late.
  *
  *   children ─► fanotify ─► process_take ─► (later) process_actor ─► compared with the file's name
  *   audit's LOGIN records ─► process_login
@@ -45,7 +45,8 @@ static void audit_send(int fd, uint16_t type, const void *data, size_t len)
     struct {
         struct nlmsghdr header;
         uint8_t data[256];
-    } request = {.header = {.nlmsg_len = NLMSG_LENGTH(len), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST}};
+    } request = {
+        .header = {.nlmsg_len = NLMSG_LENGTH(len), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST}};
     memcpy(request.data, data, len);
     cr_assert_eq(send(fd, &request, request.header.nlmsg_len, 0), (ssize_t)request.header.nlmsg_len);
 }
@@ -86,8 +87,8 @@ static void login_record(struct audit_reader *r, const char *text)
     int64_t stamp = seconds * NS_PER_S + (int64_t)millis * NS_PER_MS, delay = clock_real() - stamp;
     r->delay_max = delay > r->delay_max ? delay : r->delay_max;
     r->logins++;
-    process_login_stamped(r->people, (pid_t)field(text, " pid="), field(text, " auid="), field(text, " ses="), NULL,
-                          r->stamps ? stamp : 0);
+    process_login_stamped(r->people, (pid_t)field(text, " pid="), field(text, " auid="), field(text, " ses="),
+                          NULL, r->stamps ? stamp : 0);
 }
 
 static void *audit_main(void *ctx)
@@ -225,9 +226,11 @@ static void reader_start(struct reader *r, struct processes *people, int64_t lat
     r->seen = calloc(PROCESSES + 64, sizeof(*r->seen));
     cr_assert(r->seen && mkdtemp(r->dir));
     cr_assert_eq(chmod(r->dir, 0777), 0);
-    r->fanotify = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME, O_RDONLY);
+    r->fanotify =
+        fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME, O_RDONLY);
     cr_assert_geq(r->fanotify, 0);
-    cr_assert_eq(fanotify_mark(r->fanotify, FAN_MARK_ADD, FAN_CREATE, AT_FDCWD, r->dir), 0, "%s", strerror(errno));
+    cr_assert_eq(fanotify_mark(r->fanotify, FAN_MARK_ADD, FAN_CREATE, AT_FDCWD, r->dir), 0, "%s",
+                 strerror(errno));
     cr_assert_eq(pthread_create(&r->thread, NULL, reader_main, r), 0);
 }
 
@@ -268,7 +271,8 @@ static struct actor *actor_of(struct processes *people, const struct seen *s)
 static void set_login(unsigned person)
 {
     char text[12];
-    int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC), len = snprintf(text, sizeof(text), "%u", person);
+    int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC),
+        len = snprintf(text, sizeof(text), "%u", person);
     if (fd < 0 || write(fd, text, (size_t)len) != len)
         _exit(9);
     close(fd);
@@ -363,10 +367,12 @@ static void shape_check(const struct shape *shape, struct reader *r, const char 
     struct process_status status;
     processes_status(r->people, &status);
     fprintf(stderr,
-            "%-34s %-8s right %u wrong %u unknown %u of %zu, program %u; take mean %.1f max %.0f us; exec missed %lu, "
+            "%-34s %-8s right %u wrong %u unknown %u of %zu, program %u; take mean %.1f max %.0f us; exec "
+            "missed %lu, "
             "gaps %lu, kept %lu\n",
-            shape->name, how, right, wrong, unknown, r->count, programs, (double)r->take_total / (double)r->takes / 1e3,
-            (double)r->take_max / 1e3, status.exec_missed, status.gaps, status.exited_kept);
+            shape->name, how, right, wrong, unknown, r->count, programs,
+            (double)r->take_total / (double)r->takes / 1e3, (double)r->take_max / 1e3, status.exec_missed,
+            status.gaps, status.exited_kept);
     cr_expect_eq(r->count, shape->count);
     cr_expect_eq(wrong, 0, "%s, %s", shape->name, how);
     cr_expect_leq(unknown, shape->count / 1000, "%s, %s", shape->name, how);
@@ -458,7 +464,8 @@ Test(process_storm, effective_ids_and_the_chain_come_right, .timeout = 60)
         fprintf(stderr, "%-10s login %u euid %u: %s\n", cases[i].name, a->login, a->euid, buf_cstr(&chain));
         cr_expect_eq(a->login, FIRST_PERSON, "%s", cases[i].name);
         cr_expect_eq(a->euid, cases[i].euid, "%s: %u", cases[i].name, a->euid);
-        cr_expect_not_null(strstr(buf_cstr(&chain), cases[i].chain), "%s: %s", cases[i].name, buf_cstr(&chain));
+        cr_expect_not_null(strstr(buf_cstr(&chain), cases[i].chain), "%s: %s", cases[i].name,
+                           buf_cstr(&chain));
         buf_fini(&chain);
         actor_unref(a);
     }

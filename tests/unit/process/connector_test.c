@@ -30,7 +30,9 @@ Test(connector, every_kind_is_decoded)
         {UID, {12, 13, 1000, 0}, {.kind = CONNECTOR_UID, .pid = 12, .tgid = 13, .real = 1000}},
         {GID, {12, 13, 5, 6}, {.kind = CONNECTOR_GID, .pid = 12, .tgid = 13, .real = 5, .effective = 6}},
         {SID, {12, 13}, {.kind = CONNECTOR_SID, .pid = 12, .tgid = 13}},
-        {COMM, {12, 13, 0x64636261, 0, 0, 0xffffffff}, {.kind = CONNECTOR_COMM, .pid = 12, .tgid = 13, .comm = "abcd"}},
+        {COMM,
+         {12, 13, 0x64636261, 0, 0, 0xffffffff},
+         {.kind = CONNECTOR_COMM, .pid = 12, .tgid = 13, .comm = "abcd"}},
         {EXIT, {12, 13}, {.kind = CONNECTOR_EXIT, .pid = 12, .tgid = 13}},
         {NONE, {22}, {.kind = CONNECTOR_ACK, .real = 22}},
         {PTRACE, {12, 13, 14, 15}, {.kind = CONNECTOR_OTHER}},
@@ -65,7 +67,8 @@ Test(connector, short_and_foreign_bytes_are_refused)
     static const struct {
         size_t at;
         uint8_t value;
-    } cases[] = {{0, 77}, {0, 40}, {16, 2}, {20, 9}, {32, 41}, {32, 20}, {55, 0x80} /* pid */, {51, 0x80} /* time */};
+    } cases[] = {{0, 77},   {0, 40}, {16, 2}, {20, 9}, {32, 41}, {32, 20}, {55, 0x80} /* pid */,
+                 {51, 0x80} /* time */};
     for (size_t i = 0; i < 7; i++) {
         memcpy(copy, bytes, sizeof(bytes));
         copy[cases[i].at] = cases[i].value;
@@ -84,14 +87,19 @@ Test(connector, a_gap_shows_on_its_own_cpu_only)
         uint32_t cpu, sequence;
         bool good;
     } steps[] = {
-        {0, 5, true},  {0, 6, true},  {1, 900, true}, {0, 7, true}, {1, 902, false}, {1, 903, true},
-        {0, 7, false}, {0, 8, true},  {2, UINT32_MAX, true}, {2, 0, true}, {1u << 20, 1, false},
+        {0, 5, true},          {0, 6, true},   {1, 900, true},       {0, 7, true},
+        {1, 902, false},       {1, 903, true}, {0, 7, false},        {0, 8, true},
+        {2, UINT32_MAX, true}, {2, 0, true},   {1u << 20, 1, false},
     };
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        struct connector_message m = {.kind = CONNECTOR_FORK, .cpu = steps[i].cpu, .sequence = steps[i].sequence};
+        struct connector_message m = {
+            .kind = CONNECTOR_FORK, .cpu = steps[i].cpu, .sequence = steps[i].sequence};
         cr_assert_eq(connector_sequence(&s, &m), steps[i].good, "step %zu", i);
     }
     struct connector_message ack = {.kind = CONNECTOR_ACK, .cpu = UINT32_MAX};
-    cr_assert(connector_sequence(&s, &ack), "an answer stands outside");
+    cr_assert(connector_sequence(&s, &ack), "an answer without a cpu stands outside");
+    ack.cpu = 2;
+    ack.sequence = 1;
+    cr_assert(connector_sequence(&s, &ack), "an answer to another listener is numbered too");
     connector_sequences_fini(&s);
 }

@@ -26,7 +26,8 @@ Test(procfs, stat_is_parsed_whatever_the_name_is)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct procfs_facts f = {0};
-        cr_assert_eq(procfs_parse_stat(cases[i].text, strlen(cases[i].text), 100, &f), 0, "%s", cases[i].text);
+        cr_assert_eq(procfs_parse_stat(cases[i].text, strlen(cases[i].text), 100, &f), 0, "%s",
+                     cases[i].text);
         cr_assert_str_eq(f.name, cases[i].name);
         cr_assert_eq(f.pid, cases[i].pid);
         cr_assert_eq(f.parent, cases[i].parent);
@@ -40,8 +41,16 @@ Test(procfs, stat_is_parsed_whatever_the_name_is)
 Test(procfs, broken_stat_is_refused)
 {
     static const char *const cases[] = {
-        "", "41", "41 (bash", "41 bash) S 7 4", "x (bash) S 7" STAT_TAIL, "41 (bash) S 7 40 40\n", "41 (bash)",
-        "99999999999 (bash) S 7" STAT_TAIL, "41 (bash) S 99999999999" STAT_TAIL, "41 (bash) SS 7" STAT_TAIL,
+        "",
+        "41",
+        "41 (bash",
+        "41 bash) S 7 4",
+        "x (bash) S 7" STAT_TAIL,
+        "41 (bash) S 7 40 40\n",
+        "41 (bash)",
+        "99999999999 (bash) S 7" STAT_TAIL,
+        "41 (bash) S 99999999999" STAT_TAIL,
+        "41 (bash) SS 7" STAT_TAIL,
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct procfs_facts f = {0};
@@ -51,7 +60,8 @@ Test(procfs, broken_stat_is_refused)
 
 Test(procfs, status_and_ids)
 {
-    static const char text[] = "Name:\tx\\nUid:\t0\t0\nUmask:\t0022\nUid:\t1000\t0\t0\t0\nGid:\t100\t33\t33\t33\n";
+    static const char text[] =
+        "Name:\tx\\nUid:\t0\t0\nUmask:\t0022\nUid:\t1000\t0\t0\t0\nGid:\t100\t33\t33\t33\n";
     struct procfs_facts f = {0};
     uint32_t id;
     cr_assert_eq(procfs_parse_status(text, sizeof(text) - 1, &f), 0);
@@ -71,8 +81,9 @@ Test(procfs, terminals_and_names)
     static const struct {
         uint32_t device;
         const char *name;
-    } ttys[] = {{0, ""}, {0x8800, "pts/0"}, {0x8903, "pts/259"}, {0x0401, "tty1"}, {0x0440, "ttyS0"},
-                {0xcc40, "ttyAMA0"}, {0xe500, "hvc0"}, {0x108812, "pts/274"}, {0x0500, "5:0"}};
+    } ttys[] = {{0, ""},          {0x8800, "pts/0"},     {0x8903, "pts/259"},
+                {0x0401, "tty1"}, {0x0440, "ttyS0"},     {0xcc40, "ttyAMA0"},
+                {0xe500, "hvc0"}, {0x108812, "pts/274"}, {0x0500, "5:0"}};
     for (size_t i = 0; i < sizeof(ttys) / sizeof(ttys[0]); i++) {
         char name[PROCFS_TTY_SIZE];
         procfs_format_tty(ttys[i].device, name);

@@ -8,16 +8,17 @@
 #include "fimd/process/who.h"
 #include "fimd/rt/clock.h"
 
-#define MS INT64_C(1000000)
+#define MS    INT64_C(1000000)
 #define START (100 * NS_PER_S)
 
-static struct tree tree_make(void)
+static struct tree tree_with_init(void)
 {
     struct tree t;
     cr_assert_eq(tree_init(&t, 1000), 0);
     t.connector = t.logins_come = true;
     t.read_until = START;
-    struct procfs_facts init = {.pid = 1, .start = NS_PER_S, .login = ACTOR_UNSET, .session = ACTOR_UNSET, .name = "init"};
+    struct procfs_facts init = {
+        .pid = 1, .start = NS_PER_S, .login = ACTOR_UNSET, .session = ACTOR_UNSET, .name = "init"};
     cr_assert_eq(tree_found(&t, &init, START, NULL), 0);
     struct procfs_program program = {.name = strdup("init")};
     image_fill(tree_newest(&t, 1)->state->image, &program);
@@ -26,7 +27,8 @@ static struct tree tree_make(void)
 
 static void tell(struct tree *t, enum connector_kind kind, int64_t ms, pid_t parent, pid_t pid)
 {
-    struct connector_message m = {.kind = kind, .time = START + ms * MS, .parent = parent, .pid = pid, .tgid = pid};
+    struct connector_message m = {
+        .kind = kind, .time = START + ms * MS, .parent = parent, .pid = pid, .tgid = pid};
     cr_assert_eq(tree_apply(t, &m), 0);
 }
 
@@ -37,7 +39,11 @@ static void born(struct tree *t, int64_t ms, pid_t parent, pid_t pid)
 
 static void ids(struct tree *t, int64_t ms, pid_t pid, uint32_t real, uint32_t effective)
 {
-    struct connector_message m = {.kind = CONNECTOR_UID, .time = START + ms * MS, .pid = pid, .tgid = pid, .real = real,
+    struct connector_message m = {.kind = CONNECTOR_UID,
+                                  .time = START + ms * MS,
+                                  .pid = pid,
+                                  .tgid = pid,
+                                  .real = real,
                                   .effective = effective};
     cr_assert_eq(tree_apply(t, &m), 0);
 }
@@ -65,16 +71,16 @@ static struct who ask(struct tree *t, pid_t pid, int64_t at, int64_t now)
     return who;
 }
 
-#define assert_user(t, pid, at, who_user)                                                                            \
-    do {                                                                                                             \
-        struct who w_ = ask(t, pid, at, 10000);                                                                      \
-        cr_assert(w_.known, "pid %d at %d", pid, at);                                                                \
-        cr_assert_eq(w_.user, (uint32_t)(who_user), "pid %d at %d: %u", pid, at, w_.user);                           \
+#define assert_user(t, pid, at, who_user)                                                                    \
+    do {                                                                                                     \
+        struct who w_ = ask(t, pid, at, 10000);                                                              \
+        cr_assert(w_.known, "pid %d at %d", pid, at);                                                        \
+        cr_assert_eq(w_.user, (uint32_t)(who_user), "pid %d at %d: %u", pid, at, w_.user);                   \
     } while (0)
 
 Test(tree, a_child_has_the_login_its_parent_had_at_the_fork)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     born(&t, 10, 10, 11); /* before */
     born(&t, 30, 10, 12); /* after */
@@ -92,7 +98,7 @@ Test(tree, a_child_has_the_login_its_parent_had_at_the_fork)
 
 Test(tree, a_session_process_carries_its_own_login)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     login(&t, 1, 2, 10, 1001, 5);
     born(&t, 10, 10, 11);
@@ -105,7 +111,7 @@ Test(tree, a_session_process_carries_its_own_login)
 
 Test(tree, waits_only_while_a_login_may_be_under_way)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     login(&t, 1, 2, 10, 1001, 5);
     born(&t, 1000, 10, 11);
@@ -125,7 +131,8 @@ Test(tree, waits_only_while_a_login_may_be_under_way)
     /* A reading of /proc needs no record. */
     born(&t, 3000, 1, 13);
     cr_assert_neq(ask(&t, 13, 3001, 3001).wait, 0);
-    cr_assert_eq(logins_confirm(&tree_newest(&t, 13)->logins, START + 3001 * MS, ACTOR_UNSET, ACTOR_UNSET), 0);
+    cr_assert_eq(logins_confirm(&tree_newest(&t, 13)->logins, START + 3001 * MS, ACTOR_UNSET, ACTOR_UNSET),
+                 0);
     who = ask(&t, 13, 3001, 3001);
     cr_assert(who.known && who.user == ACTOR_UNSET && who.wait == 0);
     /* Where none come nothing is waited for, and "nobody" is not believed of the unread. */
@@ -138,7 +145,7 @@ Test(tree, waits_only_while_a_login_may_be_under_way)
 
 Test(tree, a_reused_pid_that_could_be_either_is_nobodys)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     login(&t, 1, 2, 10, 1001, 5);
     born(&t, 0, 1, 20);
@@ -156,7 +163,7 @@ Test(tree, a_reused_pid_that_could_be_either_is_nobodys)
 
 Test(tree, a_reused_pid_of_the_same_person_keeps_the_person)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     login(&t, 1, 2, 10, 1001, 5);
     born(&t, 10, 10, 99);
@@ -169,7 +176,7 @@ Test(tree, a_reused_pid_of_the_same_person_keeps_the_person)
 
 Test(tree, an_exit_told_after_the_pid_was_given_away_ends_the_former)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 99);
     born(&t, 30, 1, 99);
     tell(&t, CONNECTOR_EXIT, 29, 0, 99);
@@ -179,9 +186,10 @@ Test(tree, an_exit_told_after_the_pid_was_given_away_ends_the_former)
 
 Test(tree, threads_are_no_processes)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
-    struct connector_message thread = {.kind = CONNECTOR_FORK, .time = START + MS, .parent = 10, .pid = 11, .tgid = 10};
+    struct connector_message thread = {
+        .kind = CONNECTOR_FORK, .time = START + MS, .parent = 10, .pid = 11, .tgid = 10};
     cr_assert_eq(tree_apply(&t, &thread), 0);
     cr_assert_null(tree_newest(&t, 11));
     tell(&t, CONNECTOR_EXIT, 2, 0, 10); /* the first thread ends, the process runs on */
@@ -204,7 +212,7 @@ static char *chain_at(struct tree *t, pid_t pid, int64_t at, struct actor **ret)
 
 Test(tree, the_chain_ends_at_the_process_that_logged_in)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     struct actor *a = NULL;
     born(&t, 0, 1, 10);
     execs(&t, 1, 10, "sshd");
@@ -222,7 +230,8 @@ Test(tree, the_chain_ends_at_the_process_that_logged_in)
     execs(&t, 60, 14, "sleep"); /* what forked vim was sudo */
     char *chain = chain_at(&t, 15, 70, &a);
     cr_assert_str_eq(chain, "vim ← sudo ← bash ← sshd");
-    cr_assert(a->login == 1001 && a->euid == 0 && a->session == 5 && a->ppid == 14 && a->grade == GRADE_PROCESS);
+    cr_assert(a->login == 1001 && a->euid == 0 && a->session == 5 && a->ppid == 14 &&
+              a->grade == GRADE_PROCESS);
     free(chain);
     struct actor *again = NULL;
     struct who who = ask(&t, 15, 71, 10000);
@@ -239,8 +248,9 @@ Test(tree, ids_and_programs_are_those_of_the_time)
         int64_t at;
         uint32_t euid;
         const char *chain;
-    } cases[] = {{5, ACTOR_UNSET, "su ← init"}, {15, 33, "su ← init"}, {25, 33, "sh ← init"}, {35, 0, "sh ← init"}};
-    struct tree t = tree_make();
+    } cases[] = {
+        {5, ACTOR_UNSET, "su ← init"}, {15, 33, "su ← init"}, {25, 33, "sh ← init"}, {35, 0, "sh ← init"}};
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     execs(&t, 1, 10, "su");
     ids(&t, 2, 10, 33, ACTOR_UNSET);
@@ -260,7 +270,7 @@ Test(tree, ids_and_programs_are_those_of_the_time)
 
 Test(tree, after_a_loss_only_what_proc_confirms_is_believed)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     login(&t, 1, 2, 10, 1001, 5);
     born(&t, 10, 10, 11);
@@ -280,7 +290,7 @@ Test(tree, after_a_loss_only_what_proc_confirms_is_believed)
 
 Test(tree, a_process_without_its_fork_is_read_from_proc)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     tell(&t, CONNECTOR_EXEC, 10, 0, 50);
     struct process *n = tree_queue_pop(&t);
     while (n && n->pid != 50) {
@@ -298,7 +308,7 @@ Test(tree, a_process_without_its_fork_is_read_from_proc)
 
 Test(tree, exited_processes_are_bounded_and_a_lost_one_is_told)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     bool lost = false;
     t.keep_exited = 100;
     for (pid_t pid = 1000; pid < 3000; pid++) {
@@ -321,7 +331,7 @@ Test(tree, exited_processes_are_bounded_and_a_lost_one_is_told)
 /* A program that forks and ends for ever must not grow a chain of the dead, nor lose its login. */
 Test(tree, an_endless_chain_of_the_dead_is_cut)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     login(&t, 1, 2, 10, 1001, 5);
     for (int i = 0; i < 100000; i++) {
@@ -341,7 +351,7 @@ Test(tree, an_endless_chain_of_the_dead_is_cut)
 
 Test(tree, a_held_process_outlives_its_pid)
 {
-    struct tree t = tree_make();
+    struct tree t = tree_with_init();
     born(&t, 0, 1, 10);
     login(&t, 1, 2, 10, 1001, 5);
     struct process *held = process_hold(tree_newest(&t, 10));
