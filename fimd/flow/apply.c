@@ -12,9 +12,12 @@
 #include "baseline/attr.h"
 #include "baseline/path.h"
 #include "fimd/flow/decide.h"
+#include "fimd/rt/clock.h"
 #include "fimd/watch/watch.h"
 
 enum { TAGS_MOST = 64 };
+/* The longest wait for a directory: an audit record that its own finding waits for is here by then. */
+static const int64_t EARLY_MOST = 500 * NS_PER_MS;
 
 static const struct entry ABSENT = {.type = ENTRY_ABSENT};
 
@@ -133,6 +136,28 @@ static int apply_gone(struct apply *a, const struct finding *f, struct place *p,
     return r < 0 || !decision->store ? r : store_remove(a->txn, p->path, p->len, last);
 }
 
+/* Something unknown in a directory that is watched and unknown itself: that one was just made or moved here. Findings
+ * of several paths overtake each other (a worker more, a record that is waited for), and a path is that of now: a file
+ * written before its directory was moved is told with the new one. Once the directory is known, so may the file be. */
+static bool is_early(const struct apply *a, const struct finding *f, const struct place *p)
+{
+    bool waits = f->after.type != ENTRY_ABSENT || ((f->ops & WATCH_DELETE) && !(f->ops & WATCH_CREATE));
+    if (!a->patient || a->filling || !waits || p->node.entry.type != ENTRY_ABSENT || a->mono >= f->last + EARLY_MOST)
+        return false;
+    const char *name;
+    size_t name_len, len = path_parent(p->path, p->len, &name, &name_len);
+    struct verdict verdict;
+    struct node node;
+    policy_match(a->policy, p->path, len, &verdict);
+    if (!verdict.rule || len == p->len)
+        return false;
+    if (store_get(a->txn, p->path, len, &node) != 0)
+        return true;
+    bool known = node.entry.type != ENTRY_ABSENT;
+    node_fini(&node);
+    return !known;
+}
+
 /* One path by itself against what is there now. */
 static int apply_place(struct apply *a, const struct finding *f, struct place *p, const struct entry *after)
 {
@@ -163,6 +188,8 @@ static int apply_path(struct apply *a, const struct finding *f, const char *path
 {
     struct place p;
     int r = place_open(a, path, len, &p);
+    if (r == 0 && p.verdict.rule && !f->old_path && is_early(a, f, &p))
+        r = APPLY_EARLY;
     if (r == 0 && p.verdict.rule)
         r = apply_place(a, f, &p, after);
     place_close(&p);
@@ -413,23 +440,37 @@ static int apply_new_place(struct apply *a, const struct finding *f, struct plac
     return apply_moved_file(a, f, to, from, after);
 }
 
+/* It went through here, and its end was told of the same path: both in one finding. */
+static int apply_end(struct apply *a, const struct finding *f)
+{
+    bool ended = (f->ops & WATCH_DELETE) && f->after.type == ENTRY_ABSENT;
+    return ended ? apply_path(a, f, f->path, f->path_len, &ABSENT) : 0;
+}
+
+static int apply_sides(struct apply *a, const struct finding *f, struct place *to, struct place *from)
+{
+    if (to->verdict.rule && is_early(a, f, to))
+        return APPLY_EARLY;
+    if (to->verdict.rule && from->verdict.rule && is_exchange(f, to, from))
+        return apply_exchange(a, f, to, from);
+    int r = to->verdict.rule ? apply_new_place(a, f, to, from) : apply_moved_out(a, f, from);
+    if (r == 0 && to->verdict.rule)
+        r = apply_end(a, f);
+    /* Something new may be where it was: that path is looked at by itself. */
+    if (r == 0 && from->verdict.rule)
+        r = apply_path(a, f, f->old_path, f->old_path_len, &f->old_after);
+    return r;
+}
+
 static int apply_rename(struct apply *a, const struct finding *f, bool *ret_walk)
 {
     struct place to, from = {0};
     int r = place_open(a, f->path, f->path_len, &to);
     if (r == 0)
         r = place_open(a, f->old_path, f->old_path_len, &from);
-    bool exchange = r == 0 && to.verdict.rule && from.verdict.rule && is_exchange(f, &to, &from);
-    if (exchange)
-        r = apply_exchange(a, f, &to, &from);
-    else if (r == 0 && to.verdict.rule)
-        r = apply_new_place(a, f, &to, &from);
-    else if (r == 0)
-        r = apply_moved_out(a, f, &from);
-    /* Something new may be where it was: that path is looked at by itself. */
-    if (r == 0 && from.verdict.rule && !exchange)
-        r = apply_path(a, f, f->old_path, f->old_path_len, &f->old_after);
-    *ret_walk = f->after.type == ENTRY_DIR;
+    if (r == 0)
+        r = apply_sides(a, f, &to, &from);
+    *ret_walk = r == 0 && f->after.type == ENTRY_DIR;
     place_close(&to);
     place_close(&from);
     return r;

@@ -13,6 +13,7 @@ struct apply { /* what one transaction applies with; the caller's, begun anew wh
     char *const *tags;         /* on every event */
     size_t tags_count;
     bool filling;              /* the first baseline is being made */
+    bool patient;              /* what comes before its directory may wait for it */
     int64_t now;               /* ns realtime */
     int64_t mono;              /* ns monotonic, the same moment */
     struct buf *scratch;
@@ -20,7 +21,10 @@ struct apply { /* what one transaction applies with; the caller's, begun anew wh
     uint64_t last;             /* sequence of the last one */
 };
 
-/* 0, or -errno of the store. *ret_walk: a directory that came with its content, or came back: it is to be walked. */
+/* 0, or -errno of the store. *ret_walk: a directory that came with its content, or came back: it is to be walked.
+ * APPLY_EARLY: nothing was done, because the directory that holds the path is not known yet; to be tried again after
+ * what else is at hand. */
+enum { APPLY_EARLY = 1 };
 int apply_finding(struct apply *a, const struct finding *f, bool *ret_walk);
 /* Appends an event about fimd itself. */
 int apply_state(struct apply *a, const struct event *event);

@@ -25,10 +25,16 @@ enum {
     BATCH_MOST = 1024,  /* findings a transaction: bounds its memory (about 4 KiB of dirty pages each at worst) */
     TRIM_MOST = 4096,   /* records taken off the journal's front a transaction */
     TRIM_AFTER = 65536, /* records: a storm need not wait for TRIM_EVERY */
+    FLOOD = 24,         /* findings in one transaction: more are on their way, and are worth a short wait */
+    FLOOD_MOST = 512,   /* findings that end that wait */
 };
+/* A transaction costs some ten pages whatever it holds; in a flood one of 200 findings costs each a fifth of what
+ * one of 12 does. A lone change never waits. */
+static const int64_t FLOOD_WAIT = 4 * NS_PER_MS;
 static const int64_t TRIM_EVERY = 60 * NS_PER_S;
 static const int64_t SAVE_EVERY = NS_PER_S;
 static const int64_t RETRY_EVERY = 2 * NS_PER_S;
+static const int64_t EARLY_EVERY = 20 * NS_PER_MS;
 
 struct said { /* an event of fimd itself, waiting to be journaled */
     struct said *next;
@@ -51,6 +57,8 @@ struct judge {
     pthread_mutex_t lock; /* what follows, up to the next blank line */
     pthread_cond_t work, idle;
     struct finding *queue_first, *queue_last;
+    size_t queue_len;
+    int64_t gather_until; /* in a flood: the queue grows until then, or to FLOOD_MOST; 0: no flood */
     struct said *said_first, *said_last;
     bool progress, stop;
     uint64_t said_count, said_done;
@@ -58,6 +66,7 @@ struct judge {
     struct limits limits;
 
     struct finding *waiting; /* the judge's thread alone, from here */
+    struct finding *early;   /* attributed, and before their directory: tried again with every batch */
     struct limits now;       /* those of the transaction */
     int64_t next_trim, next_save, next_retry;
     uint64_t since_trim; /* records */
@@ -109,7 +118,8 @@ void judge_free(struct judge *j)
 void judge_push(struct judge *j, struct finding *list)
 {
     struct finding *last = list;
-    while (last->link)
+    size_t count = 1;
+    for (; last->link; count++)
         last = last->link;
     pthread_mutex_lock(&j->lock);
     if (j->queue_last)
@@ -117,7 +127,9 @@ void judge_push(struct judge *j, struct finding *list)
     else
         j->queue_first = list;
     j->queue_last = last;
-    pthread_cond_signal(&j->work);
+    j->queue_len += count;
+    if (!j->gather_until || j->queue_len >= FLOOD_MOST)
+        pthread_cond_signal(&j->work);
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -193,11 +205,31 @@ struct batch {
     struct judge *judge;
     struct policy *policy;
     struct finding *findings[BATCH_MOST];
-    bool walk[BATCH_MOST];
+    bool walk[BATCH_MOST], early[BATCH_MOST];
+    bool patient;
     size_t count;
     struct said *said;
     struct apply apply;
 };
+
+/* What is early is tried once more behind the rest. */
+static int apply_all(struct batch *b)
+{
+    int r = 0;
+    bool again = false;
+    for (size_t i = 0; i < b->count && r >= 0; i++) {
+        r = apply_finding(&b->apply, b->findings[i], &b->walk[i]);
+        b->early[i] = r == APPLY_EARLY;
+        again |= b->early[i];
+    }
+    for (size_t i = 0; again && i < b->count && r >= 0; i++) {
+        if (!b->early[i])
+            continue;
+        r = apply_finding(&b->apply, b->findings[i], &b->walk[i]);
+        b->early[i] = r == APPLY_EARLY;
+    }
+    return r < 0 ? r : 0;
+}
 
 static int batch_apply(struct store_txn *txn, void *ctx)
 {
@@ -209,13 +241,12 @@ static int batch_apply(struct store_txn *txn, void *ctx)
         .tags = j->now.tags,
         .tags_count = j->now.tags_count,
         .filling = atomic_load(&j->filling),
+        .patient = b->patient,
         .now = clock_real(),
         .mono = clock_mono(),
         .scratch = &j->scratch,
     };
-    int r = 0;
-    for (size_t i = 0; i < b->count && r == 0; i++)
-        r = apply_finding(&b->apply, b->findings[i], &b->walk[i]);
+    int r = apply_all(b);
     for (struct said *s = b->said; s && r == 0; s = s->next)
         r = apply_state(&b->apply, &s->event);
     if (r == 0)
@@ -248,11 +279,12 @@ static void batch_count(struct judge *j, const struct batch *b)
 {
     pthread_mutex_lock(&j->lock);
     j->status.commits++;
+    j->gather_until = b->count >= FLOOD ? clock_mono() + FLOOD_WAIT : 0;
     j->status.records += b->apply.records;
     if (b->apply.last)
         j->status.last = b->apply.last;
     for (size_t i = 0; i < b->count; i++)
-        j->status.by_grade[attribute_grade(b->findings[i])]++;
+        j->status.by_grade[attribute_grade(b->findings[i])] += !b->early[i];
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -279,8 +311,10 @@ static void batch_end(struct judge *j, struct batch *b, bool recorded)
 {
     struct finding *list = NULL;
     for (size_t i = b->count; i-- > 0;) {
-        b->findings[i]->link = list;
-        list = b->findings[i];
+        struct finding **to = recorded && b->early[i] ? &j->early : &list;
+        b->findings[i]->link = *to;
+        b->findings[i]->retry = clock_mono() + EARLY_EVERY;
+        *to = b->findings[i];
     }
     if (list)
         select_done(j->options.select, list);
@@ -310,6 +344,7 @@ static void batch_commit(struct judge *j, struct batch *b)
     struct fault why = {0};
     b->policy = select_policy(j->options.select);
     memset(b->walk, 0, sizeof(b->walk));
+    memset(b->early, 0, sizeof(b->early));
     int r = j->full ? fault_set(&why, EDQUOT,
                                 "the journal has reached journal.max_size and an output has yet to deliver it; mend "
                                 "the output (fimctl status names it) or raise journal.max_size")
@@ -428,24 +463,40 @@ static int64_t next_due(const struct judge *j)
         due = j->next_retry;
     for (const struct finding *f = j->waiting; f; f = f->link)
         due = f->retry < due ? f->retry : due;
+    if (j->early && j->early->retry < due)
+        due = j->early->retry;
     return due;
+}
+
+static void wait_until(struct judge *j, int64_t due)
+{
+    struct timespec at = {.tv_sec = due / NS_PER_S, .tv_nsec = due % NS_PER_S};
+    pthread_cond_timedwait(&j->work, &j->lock, &at);
+}
+
+/* With the lock held, in a flood: lets the queue grow for a moment. */
+static void gather(struct judge *j)
+{
+    while (j->gather_until && j->queue_len < FLOOD_MOST && !j->stop && clock_mono() < j->gather_until)
+        wait_until(j, j->gather_until);
+    j->gather_until = 0;
 }
 
 static void wait_for_work(struct judge *j, struct work *ret)
 {
     int64_t due = next_due(j);
     pthread_mutex_lock(&j->lock);
+    gather(j);
     j->status.waiting = 0;
     for (const struct finding *f = j->waiting; f; f = f->link)
         j->status.waiting++;
     /* What was said while commits fail waits for the retry. */
     while (!j->queue_first && (!j->said_first || j->failing) && !j->stop && !(j->progress && j->waiting) &&
-           clock_mono() < due) {
-        struct timespec at = {.tv_sec = due / NS_PER_S, .tv_nsec = due % NS_PER_S};
-        pthread_cond_timedwait(&j->work, &j->lock, &at);
-    }
+           clock_mono() < due)
+        wait_until(j, due);
     *ret = (struct work){.findings = j->queue_first, .said = j->said_first, .progress = j->progress, .stop = j->stop};
     j->queue_first = j->queue_last = NULL;
+    j->queue_len = 0;
     j->said_first = j->said_last = NULL;
     j->progress = false;
     j->now = j->limits;
@@ -495,6 +546,22 @@ static void consider_waiting(struct judge *j, struct batch *b, bool all, bool st
     }
 }
 
+/* Behind what has just come: their directories may be among it. */
+static void add_early(struct judge *j, struct batch *b, bool stop)
+{
+    struct finding *list = j->early;
+    if (!list || (!stop && b->count == 0 && clock_mono() < list->retry))
+        return;
+    j->early = NULL;
+    while (list) {
+        struct finding *next = list->link;
+        b->findings[b->count++] = list;
+        if (b->count == BATCH_MOST)
+            batch_commit(j, b);
+        list = next;
+    }
+}
+
 static void housekeeping(struct judge *j)
 {
     int64_t now = clock_mono();
@@ -516,12 +583,14 @@ static void *judge_run(void *arg)
         b->judge = j;
     while (!work.stop) {
         wait_for_work(j, &work);
+        b->patient = !work.stop;
         consider_waiting(j, b, work.progress || work.stop, work.stop);
         while (work.findings) {
             struct finding *f = work.findings;
             work.findings = f->link;
             consider(j, b, f, clock_mono(), work.stop);
         }
+        add_early(j, b, work.stop);
         b->said = work.said;
         if (b->count || b->said || (j->failing && clock_mono() >= j->next_retry))
             batch_commit(j, b);
@@ -574,8 +643,6 @@ void judge_status(struct judge *j, struct judge_status *ret)
 {
     pthread_mutex_lock(&j->lock);
     *ret = j->status;
-    ret->queued = 0;
-    for (const struct finding *f = j->queue_first; f; f = f->link)
-        ret->queued++;
+    ret->queued = j->queue_len;
     pthread_mutex_unlock(&j->lock);
 }

@@ -15,8 +15,8 @@ struct world {
     char dir[64];
     struct store *store;
     struct policy *policy;
-    struct buf scratch;
-    bool filling;
+    bool filling, patient, early; /* early: what the last change was */
+    int64_t mono;
 };
 
 static void world_init(struct world *w)
@@ -37,7 +37,6 @@ static void world_fini(struct world *w)
     char command[128];
     store_close(w->store);
     policy_unref(w->policy);
-    buf_fini(&w->scratch);
     snprintf(command, sizeof(command), "rm -r %s", w->dir);
     cr_assert_eq(system(command), 0);
 }
@@ -58,18 +57,19 @@ static const struct entry DIRECTORY = {.type = ENTRY_DIR, .mode = 0755, .nlink =
 struct change {
     const struct world *world;
     struct finding finding;
-    bool walk;
+    bool walk, early;
 };
 
 static int apply_change(struct store_txn *txn, void *ctx)
 {
     struct change *c = ctx;
     struct buf scratch = {0};
-    struct apply a = {.txn = txn, .policy = c->world->policy, .filling = c->world->filling, .now = 1000, .mono = 1000,
-                      .scratch = &scratch};
+    struct apply a = {.txn = txn, .policy = c->world->policy, .filling = c->world->filling, .now = 1000, .mono = c->world->mono,
+                      .patient = c->world->patient, .scratch = &scratch};
     int r = apply_finding(&a, &c->finding, &c->walk);
     buf_fini(&scratch);
-    return r;
+    c->early = r == APPLY_EARLY;
+    return r < 0 ? r : 0;
 }
 
 /* Applies a change; returns whether the directory is to be walked. */
@@ -78,10 +78,13 @@ static bool change(struct world *w, const char *path, const char *old_path, uint
 {
     struct fault why = {0};
     struct change c = {.world = w};
+    if (!w->mono)
+        w->mono = 1000;
     c.finding = (struct finding){.path = path, .path_len = strlen(path), .old_path = old_path,
                                  .old_path_len = old_path ? strlen(old_path) : 0, .ops = ops, .source = SOURCE_FANOTIFY,
                                  .after = after, .old_after = old_after};
     cr_assert_eq(store_write(w->store, apply_change, &c, &why), 0, "%s", why.text);
+    w->early = c.early;
     return c.walk;
 }
 
@@ -240,6 +243,10 @@ Test(apply, a_file_that_moved_on_is_told_at_each_of_its_names)
     change(&w, "/w/d", "/w/c", WATCH_RENAME, NONE, NONE);
     change(&w, "/w/d", NULL, WATCH_DELETE, NONE, NONE);
     expect(&w, before, "moved /w/d < /w/c\ndeleted /w/d\n");
+    change(&w, "/w/e", NULL, WATCH_CREATE | WATCH_CLOSE_WRITE, file(2, 2), NONE);
+    before = now(&w);
+    change(&w, "/w/f", "/w/e", WATCH_RENAME | WATCH_DELETE, NONE, NONE); /* the deletion joined the rename */
+    expect(&w, before, "moved /w/f < /w/e\ndeleted /w/f\n");
     world_fini(&w);
 }
 
@@ -293,6 +300,46 @@ Test(apply, a_directory_moves_with_all_that_is_in_it)
     expect(&w, before, "moved /w/e < /w/d\nmoved /w/e/a < /w/d/a\nmoved /w/e/s < /w/d/s\nmoved /w/e/s/b < /w/d/s/b\n");
     expect_known(&w, "/w/e/s/b", ENTRY_FILE, 2);
     expect_known(&w, "/w/d/s/b", ENTRY_ABSENT, 0);
+    world_fini(&w);
+}
+
+Test(apply, what_comes_before_its_directory_waits_for_it)
+{
+    struct world w;
+    world_init(&w);
+    change(&w, "/w", NULL, WATCH_CREATE | WATCH_DIR, DIRECTORY, NONE);
+    make_tree(&w);
+    uint64_t before = now(&w);
+    w.patient = true;
+    change(&w, "/w/e/a", NULL, WATCH_CLOSE_WRITE, file(1, 2), NONE);
+    cr_expect(w.early, "written in /w/d before that was moved to /w/e");
+    change(&w, "/w/e/s/b", NULL, WATCH_DELETE, NONE, NONE);
+    cr_expect(w.early, "likewise deleted");
+    expect(&w, before, "");
+    change(&w, "/w/e", "/w/d", WATCH_RENAME | WATCH_DIR, DIRECTORY, NONE);
+    cr_expect_not(w.early);
+    before = now(&w);
+    change(&w, "/w/e/a", NULL, WATCH_CLOSE_WRITE, file(1, 2), NONE);
+    change(&w, "/w/e/s/b", NULL, WATCH_DELETE, NONE, NONE);
+    expect(&w, before, "updated /w/e/a\ndeleted /w/e/s/b\n");
+    world_fini(&w);
+}
+
+Test(apply, no_directory_is_waited_for_long)
+{
+    struct world w;
+    world_init(&w);
+    w.patient = true;
+    change(&w, "/w/d/f", NULL, WATCH_CREATE | WATCH_CLOSE_WRITE, file(1, 1), NONE);
+    cr_expect(w.early);
+    change(&w, "/w/d/g", NULL, WATCH_CREATE | WATCH_DELETE, NONE, NONE);
+    cr_expect_not(w.early, "it came and went");
+    change(&w, "/w", NULL, WATCH_CREATE | WATCH_DIR, DIRECTORY, NONE);
+    cr_expect_not(w.early, "nobody watches what is above");
+    uint64_t before = now(&w);
+    w.mono = 1000000000;
+    change(&w, "/w/d/f", NULL, WATCH_CREATE | WATCH_CLOSE_WRITE, file(1, 1), NONE);
+    expect(&w, before, "created /w/d/f\n");
     world_fini(&w);
 }
 
