@@ -81,9 +81,9 @@ static int add_conditional(scmp_filter_ctx filter)
     const struct scmp_arg_cmp reads_at = SCMP_A2(SCMP_CMP_MASKED_EQ, OPEN_WRITES, O_RDONLY);
     const struct scmp_arg_cmp reads = SCMP_A1(SCMP_CMP_MASKED_EQ, OPEN_WRITES, O_RDONLY);
     const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
-    const struct scmp_arg_cmp only_asks = SCMP_A2(SCMP_CMP_EQ, 0);
-    const struct scmp_arg_cmp own = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
-    const struct scmp_arg_cmp name = SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME);
+    const struct scmp_arg_cmp only_asks = SCMP_A2(SCMP_CMP_EQ, 0, 0);
+    const struct scmp_arg_cmp own = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
+    const struct scmp_arg_cmp name = SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0);
     int error = add(filter, SCMP_ACT_ALLOW, "openat", 1, &reads_at);
 
     if (!error)
@@ -99,7 +99,7 @@ static int add_conditional(scmp_filter_ctx filter)
     if (!error)
         error = add(filter, SCMP_ACT_ALLOW, "prctl", 1, &name);
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]) && !error; i++) {
-        const struct scmp_arg_cmp family = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]);
+        const struct scmp_arg_cmp family = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0);
 
         error = add(filter, SCMP_ACT_ALLOW, "socket", 1, &family);
     }

@@ -21,6 +21,7 @@ static void put_patterns(struct json *list, const char *index)
         json_put_text(list, NULL, pattern);
 }
 
+/* Templates have it everywhere; pipelines and policies only with newer Elasticsearchs, never with OpenSearch. */
 static void put_meta(struct json *to)
 {
     struct json *meta = json_put_object(to, "_meta");
@@ -59,7 +60,6 @@ struct json *setup_pipeline_body(void)
     set = json_put_object(json_put_object(json_put_array(root, "processors"), NULL), "set");
     json_put_static(set, "field", "event.ingested");
     json_put_static(set, "value", "{{{_ingest.timestamp}}}");
-    put_meta(root);
     return root;
 }
 
@@ -68,7 +68,6 @@ struct json *setup_ilm_body(bool dated)
     struct json *root = json_object(), *policy = json_put_object(root, "policy");
     struct json *phases, *actions, *rollover, *delete;
 
-    put_meta(policy);
     phases = json_put_object(policy, "phases");
     actions = json_put_object(json_put_object(phases, "hot"), "actions");
     if (!dated) {
