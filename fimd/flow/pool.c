@@ -6,9 +6,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "fimd/rt/clock.h"
 #include "fimd/rt/log.h"
 
 enum { TAKE_MOST = 16 };
+static const int64_t HAND_ON = NS_PER_MS / 2;
 
 struct pool {
     struct select *select;
@@ -37,18 +39,32 @@ static void measure_finding(struct measurer *m, struct finding *f)
         f->old_measured = measure_one(m, f->old_path, f->old_path_len, &f->old_after);
 }
 
+/* Hands on together what was quickly measured together: a large file does not hold up those before it. */
+static void measure_all(struct worker *w, struct finding **taken, size_t count)
+{
+    struct finding *list = NULL, **end = &list;
+    int64_t since = clock_mono();
+    for (size_t i = 0; i < count; i++) {
+        measure_finding(w->measurer, taken[i]);
+        taken[i]->link = NULL;
+        *end = taken[i];
+        end = &taken[i]->link;
+        int64_t now = clock_mono();
+        if (now - since < HAND_ON && i + 1 < count)
+            continue;
+        judge_push(w->pool->judge, list);
+        end = &list;
+        since = now;
+    }
+}
+
 static void *worker_run(void *arg)
 {
     struct worker *w = arg;
     struct finding *taken[TAKE_MOST];
     size_t count;
-    while ((count = select_take(w->pool->select, taken, TAKE_MOST)) > 0) {
-        for (size_t i = 0; i < count; i++) {
-            measure_finding(w->measurer, taken[i]);
-            taken[i]->link = NULL;
-            judge_push(w->pool->judge, taken[i]);
-        }
-    }
+    while ((count = select_take(w->pool->select, taken, TAKE_MOST)) > 0)
+        measure_all(w, taken, count);
     return NULL;
 }
 
