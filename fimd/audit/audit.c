@@ -368,6 +368,7 @@ static int start(struct audit *a, struct fault *why)
         return fault_set(why, rc, "audit: thread: %s", strerror(rc));
     }
     a->started = true;
+    pthread_setname_np(a->thread, "fimd-audit");
     return 0;
 }
 

@@ -611,6 +611,8 @@ int judge_start(struct judge *j)
     j->next_save = clock_mono() + SAVE_EVERY;
     int r = pthread_create(&j->thread, NULL, judge_run, j);
     j->started = r == 0;
+    if (j->started)
+        pthread_setname_np(j->thread, "fimd-judge");
     return -r;
 }
 

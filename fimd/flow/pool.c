@@ -82,6 +82,8 @@ int pool_open(struct select *select, struct judge *judge, const struct measure_o
         int r = measurer_new(measure, &w->measurer);
         if (r == 0)
             r = -pthread_create(&w->thread, NULL, worker_run, w);
+        if (r == 0)
+            pthread_setname_np(w->thread, "fimd-measure");
         if (r < 0) {
             measurer_free(w->measurer);
             select_stop(select);

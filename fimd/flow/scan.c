@@ -169,6 +169,8 @@ static int lane_start(struct scans *s, struct lane *lane)
     lane->scans = s;
     int r = pthread_create(&lane->thread, NULL, lane_run, lane);
     lane->started = r == 0;
+    if (lane->started)
+        pthread_setname_np(lane->thread, lane == &s->slow ? "fimd-scan" : "fimd-walk");
     return -r;
 }
 

@@ -376,6 +376,9 @@ static uint64_t wait_for_records(struct ship *s)
 static void *ship_run(void *arg)
 {
     struct ship *s = arg;
+    char name[16]; /* the kernel's limit */
+    snprintf(name, sizeof(name), "ship-%s", s->options.settings->name);
+    pthread_setname_np(pthread_self(), name);
     for (uint64_t from; (from = wait_for_records(s)) != 0;) {
         if (parcel_fill(s, from) < 0) {
             if (!pause_for(s, BACKOFF_FIRST))

@@ -23,11 +23,14 @@ enum {
     FORGET_MANY = 1024,
     CHILDREN_MAX = 64,
 };
+#define LOGINS_UNNOTICED NS_PER_S /* audit may have been off for so long before anybody saw it */
 
 static int thread_start(struct processes *p)
 {
     int r = pthread_create(&p->thread, NULL, feed_main, p);
     p->running = !r;
+    if (p->running)
+        pthread_setname_np(p->thread, "fimd-process");
     return -r;
 }
 
@@ -40,7 +43,7 @@ static int begin(struct processes *p, bool connector, struct fault *why)
     p->tree.connector = p->connector != NULL;
     if (!p->connector)
         return 0;
-    p->last_time = clock_mono();
+    p->last_time = p->logins_changed = clock_mono();
     p->wake = wake_open();
     if (p->wake < 0)
         return fault_set(why, -p->wake, "process tree: eventfd: %s", strerror(-p->wake));
@@ -250,11 +253,34 @@ void process_login(struct processes *p, pid_t pid, uint32_t login, uint32_t sess
     process_login_stamped(p, pid, login, session, tty, 0);
 }
 
+/* Locked. The living are read again; of those who are gone by then nobody will tell. */
+static void logins_lost(struct processes *p, int64_t since, int64_t now)
+{
+    struct tree *t = &p->tree;
+    if (!t->lost_until || since < t->lost_from)
+        t->lost_from = since;
+    t->lost_until = now;
+    p->rescan |= p->connector != NULL;
+}
+
+void process_logins_lost(struct processes *p, int64_t since)
+{
+    pthread_mutex_lock(&p->lock);
+    logins_lost(p, since, clock_mono());
+    feed_tell(p);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void process_logins_come(struct processes *p, bool yes)
 {
     pthread_mutex_lock(&p->lock);
-    /* Who logged in while none came is only known to /proc. */
-    p->rescan |= yes && !p->tree.logins_come && p->connector;
+    int64_t now = clock_mono();
+    /* Off: those on their way, too, and what went by before it was noticed. On: whatever was while it was
+     * off. */
+    if (yes != p->tree.logins_come)
+        logins_lost(p, yes ? p->logins_changed : now - LOGINS_UNNOTICED, yes ? now : INT64_MAX);
+    if (yes != p->tree.logins_come)
+        p->logins_changed = now;
     p->tree.logins_come = yes;
     feed_tell(p);
     pthread_mutex_unlock(&p->lock);

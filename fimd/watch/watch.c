@@ -133,6 +133,8 @@ int watch_open(const struct watch_options *options, struct watch **ret, struct f
         r = -pthread_create(&w->thread, NULL, reader_main, w);
         if (r < 0)
             fault_set(why, -r, "no thread to read events: %s", strerror(-r));
+        else
+            pthread_setname_np(w->thread, "fimd-watch");
     }
     if (r < 0) {
         free_watch(w);
