@@ -261,3 +261,8 @@ const char *mapping_type(const char *path)
             return type_names[fields[i].kind];
     return NULL;
 }
+
+size_t mapping_count(void)
+{
+    return FIELDS;
+}
