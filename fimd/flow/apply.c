@@ -7,6 +7,7 @@
 #include "fimd/flow/apply.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "baseline/attr.h"
@@ -387,8 +388,7 @@ static int apply_moved_in(struct apply *a, const struct finding *f, struct place
     return r < 0 || !decision.store ? r : store_put(a->txn, to->path, to->len, &f->after, last);
 }
 
-/* RENAME_EXCHANGE comes as two renames; the first tells of both files, and leaves nothing to the second. Of a
- * directory the walk tells what is below now. */
+/* RENAME_EXCHANGE comes as two renames; the first tells of both files, and leaves nothing to the second. */
 static bool is_exchange(const struct finding *f, const struct place *to, const struct place *from)
 {
     const struct entry *a = &to->node.entry, *b = &from->node.entry;
@@ -406,10 +406,49 @@ static int apply_exchanged(struct apply *a, const struct finding *f, struct plac
     return r < 0 ? r : store_put(a->txn, p->path, p->len, after, a->last);
 }
 
+/* Two directories change places in the tree: one waits below the other, under a name that nobody can foresee. */
+static int swap_trees(struct apply *a, const struct place *to, const struct place *from)
+{
+    struct buf in_to = {0}, in_from = {0};
+    char name[32];
+    snprintf(name, sizeof(name), "/.%llx", (unsigned long long)a->now);
+    buf_put(&in_to, to->path, to->len);
+    buf_put_str(&in_to, name);
+    buf_put(&in_from, from->path, from->len);
+    buf_put_str(&in_from, name);
+    const char *aside = buf_cstr(&in_to), *back = buf_cstr(&in_from);
+    int r = aside && back ? store_move(a->txn, from->path, from->len, aside, strlen(aside), 0) : -ENOMEM;
+    if (r == 0)
+        r = store_move(a->txn, to->path, to->len, from->path, from->len, 0);
+    if (r == 0)
+        r = store_move(a->txn, back, strlen(back), to->path, to->len, 0);
+    if (r == 0)
+        r = store_remove(a->txn, back, strlen(back), 0);
+    buf_fini(&in_to);
+    buf_fini(&in_from);
+    return r == -ENOENT ? 0 : r;
+}
+
 static int apply_exchange(struct apply *a, const struct finding *f, struct place *to, struct place *from)
 {
-    int r = apply_exchanged(a, f, to, from, &f->after);
-    return r < 0 ? r : apply_exchanged(a, f, from, to, &f->old_after);
+    struct listing below_to = {0}, below_from = {0};
+    bool trees = f->after.type == ENTRY_DIR && f->old_after.type == ENTRY_DIR;
+    int r = trees ? list_below(a, to->path, to->len, &below_to) : 0;
+    if (r == 0 && trees)
+        r = list_below(a, from->path, from->len, &below_from);
+    if (r == 0 && trees)
+        r = swap_trees(a, to, from);
+    if (r == 0)
+        r = apply_exchanged(a, f, to, from, &f->after);
+    if (r == 0)
+        r = apply_exchanged(a, f, from, to, &f->old_after);
+    if (r == 0)
+        r = apply_moved_children(a, f, &below_from, to, from->len);
+    if (r == 0)
+        r = apply_moved_children(a, f, &below_to, from, to->len);
+    buf_fini(&below_to.paths);
+    buf_fini(&below_from.paths);
+    return r;
 }
 
 /* The same file is known here already: told by another rename that was merged, or exchanged, with this one. */

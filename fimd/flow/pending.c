@@ -40,6 +40,7 @@ struct pending_private {
     bool writing;  /* created or modified and not closed since */
     bool deleting; /* the last event was its deletion: it may come back at once */
     bool transient;
+    bool walked; /* no event has told of it yet */
 };
 
 struct pending {
@@ -221,7 +222,7 @@ static void heap_push(struct pending *p, struct finding *f)
 static int64_t rest_due(const struct pending *p, const struct finding *f, int64_t now)
 {
     const struct pending_private *own = f->private;
-    if (own->deleting)
+    if (own->deleting || own->walked)
         return f->last + p->options.settle / 2;
     if (own->transient)
         return f->first + p->options.settle_max;
@@ -357,6 +358,9 @@ static void finding_note(struct finding *f, const struct pending_event *e)
     f->removed = e->removed;
     if (e->source == SOURCE_FANOTIFY)
         f->source = SOURCE_FANOTIFY;
+    own->walked &= e->walked;
+    if (e->walked && !own->walked)
+        return; /* the events that came before know better what it is doing */
     own->transient = e->transient;
     own->deleting = (e->ops & WATCH_DELETE) != 0;
     if ((e->ops & (WATCH_CREATE | WATCH_MODIFY)) && !(e->ops & WATCH_DIR))
@@ -433,6 +437,7 @@ static int add_new(struct pending *p, const struct pending_event *e, bool rename
     }
     f->first = e->touch.at;
     f->private->stage = STAGE_BLOCKED;
+    f->private->walked = e->walked;
     slot->holders++;
     f->private->slot = slot;
     if (old) {

@@ -63,6 +63,7 @@ struct pending_event {
     enum event_source source;
     bool transient; /* the name is a temporary file's: wait longer whether it stays */
     bool removed;
+    bool walked;    /* found by a walk behind the watch: an event that says how it came may still be on its way */
     struct touch touch; /* process: becomes the finding's on success; pid 0: none */
 };
 

@@ -175,7 +175,9 @@ void select_events(struct select *s, const struct watch_event *events, size_t co
 int select_scanned(struct select *s, const char *path, size_t len, enum event_source source, bool removed,
                    const struct touch *by)
 {
-    struct pending_event event = {.path = path, .path_len = len, .source = source, .removed = removed};
+    struct pending_event event = {.path = path, .path_len = len, .source = source, .removed = removed,
+                                  .walked = source == SOURCE_FANOTIFY};
+    struct verdict verdict;
     event.touch.at = clock_mono();
     if (by) {
         event.touch = *by;
@@ -184,6 +186,8 @@ int select_scanned(struct select *s, const char *path, size_t len, enum event_so
     }
     struct process *dropped = NULL;
     pthread_mutex_lock(&s->lock);
+    policy_match(s->policy, path, len, &verdict);
+    event.transient = event.walked && verdict.transient;
     int r = wait_for_room(s) ? pending_add(s->pending, &event, clock_mono(), &dropped) : -ECANCELED;
     if (r < 0)
         dropped = event.touch.process;

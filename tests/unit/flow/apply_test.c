@@ -303,6 +303,30 @@ Test(apply, a_directory_moves_with_all_that_is_in_it)
     world_fini(&w);
 }
 
+Test(apply, exchanged_directories_take_their_content_along)
+{
+    struct world w;
+    world_init(&w);
+    make_tree(&w);
+    struct entry other = DIRECTORY;
+    other.inode = 9;
+    change(&w, "/w/e", NULL, WATCH_CREATE | WATCH_DIR, other, NONE);
+    change(&w, "/w/e/a", NULL, WATCH_CREATE | WATCH_CLOSE_WRITE, file(3, 3), NONE);
+    uint64_t before = now(&w);
+    change(&w, "/w/e", "/w/d", WATCH_RENAME | WATCH_DIR, DIRECTORY, other);
+    change(&w, "/w/d", "/w/e", WATCH_RENAME | WATCH_DIR, other, DIRECTORY);
+    expect(&w, before,
+           "updated moved /w/e < /w/d\nupdated moved /w/d < /w/e\nmoved /w/e/a < /w/d/a\nmoved /w/e/s < /w/d/s\n"
+           "moved /w/e/s/b < /w/d/s/b\nmoved /w/d/a < /w/e/a\n");
+    expect_known(&w, "/w/e", ENTRY_DIR, 0);
+    expect_known(&w, "/w/d", ENTRY_DIR, 9);
+    expect_known(&w, "/w/e/a", ENTRY_FILE, 1);
+    expect_known(&w, "/w/d/a", ENTRY_FILE, 3);
+    expect_known(&w, "/w/e/s/b", ENTRY_FILE, 2);
+    expect_known(&w, "/w/d/s/b", ENTRY_ABSENT, 0);
+    world_fini(&w);
+}
+
 Test(apply, what_comes_before_its_directory_waits_for_it)
 {
     struct world w;

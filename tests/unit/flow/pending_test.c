@@ -149,6 +149,47 @@ Test(pending, a_rename_takes_over_who_wrote_the_file)
     end(p);
 }
 
+static void add_walked(struct pending *p, const char *path, bool removed, int64_t at)
+{
+    struct pending_event e = event(path, 0, 0, at);
+    struct process *dropped;
+    e.walked = true;
+    e.removed = removed;
+    cr_assert_eq(pending_add(p, &e, at, &dropped), 0);
+}
+
+Test(pending, what_a_walk_found_leaves_time_for_the_event_that_tells_how_it_came)
+{
+    struct pending *p = table();
+    add_walked(p, "/w/a", true, MS);
+    cr_expect_null(take(p, 2 * MS));
+    add_rename(p, "/w/a", "/w/b", 8, 3 * MS);
+    struct finding *f = take(p, 3 * MS);
+    cr_assert_not_null(f);
+    cr_expect_str_eq(f->path, "/w/b");
+    cr_expect_not(f->removed);
+    finish(p, f);
+    add_walked(p, "/w/c", false, 10 * MS);
+    cr_expect_null(take(p, 59 * MS));
+    f = take(p, 60 * MS);
+    cr_assert_not_null(f);
+    cr_expect_str_eq(f->path, "/w/c");
+    finish(p, f);
+    end(p);
+}
+
+Test(pending, a_walk_does_not_hurry_a_file_that_is_written)
+{
+    struct pending *p = table();
+    add(p, "/w/f", WATCH_CREATE, 7, MS);
+    add_walked(p, "/w/f", false, 40 * MS);
+    cr_expect_null(take(p, 91 * MS));
+    struct finding *f = take(p, 140 * MS);
+    cr_assert_not_null(f);
+    finish(p, f);
+    end(p);
+}
+
 Test(pending, findings_of_one_path_go_one_after_another)
 {
     struct pending *p = table();
