@@ -96,10 +96,10 @@ Test(elasticsearch, delivers_over_one_connection, .timeout = 60)
     cr_expect_eq(r.server->connections, 1);
     class()->peer(r.sink, peer, sizeof(peer));
     cr_expect_str_eq(peer, "Elasticsearch 8.17.0");
-    cr_expect_not_null(strstr(r.server->requests[0], "POST /logs-fim.event-default/_bulk?filter_path="));
-    cr_expect_not_null(strstr(r.server->requests[0], "Content-Type: application/x-ndjson\r\n"));
-    cr_expect_not_null(strstr(r.server->requests[0], "{\"create\":{\"_id\":\"id0\"}}\n{\"a\":1}\n"));
-    cr_expect_null(strstr(r.server->requests[0], "Expect:"));
+    cr_expect_not_null(strstr(server_request(r.server, 0), "POST /logs-fim.event-default/_bulk?filter_path="));
+    cr_expect_not_null(strstr(server_request(r.server, 0), "Content-Type: application/x-ndjson\r\n"));
+    cr_expect_not_null(strstr(server_request(r.server, 0), "{\"create\":{\"_id\":\"id0\"}}\n{\"a\":1}\n"));
+    cr_expect_null(strstr(server_request(r.server, 0), "Expect:"));
     rig_close(&r);
 }
 
@@ -238,8 +238,8 @@ Test(elasticsearch, dated_index_is_named_by_the_document, .timeout = 60)
     rig_open(&r, taken, 1);
     r.settings.index = (char *)"audit-%Y.%m.%d";
     cr_assert_eq(deliver(&r, 1), 0);
-    cr_expect_not_null(strstr(r.server->requests[0], "POST /_bulk?"));
-    cr_expect_not_null(strstr(r.server->requests[0], "\"_index\":\"audit-2026.09.04\""));
+    cr_expect_not_null(strstr(server_request(r.server, 0), "POST /_bulk?"));
+    cr_expect_not_null(strstr(server_request(r.server, 0), "\"_index\":\"audit-2026.09.04\""));
     rig_close(&r);
 }
 
@@ -256,7 +256,7 @@ Test(elasticsearch, body_is_packed_when_asked, .timeout = 60)
     r.items[0].json = long_json;
     r.items[0].json_len = sizeof(long_json);
     deliver(&r, 1);
-    cr_expect_not_null(strstr(r.server->requests[0], "Content-Encoding: gzip\r\n"));
+    cr_expect_not_null(strstr(server_request(r.server, 0), "Content-Encoding: gzip\r\n"));
     rig_close(&r);
 }
 
@@ -300,8 +300,8 @@ Test(elasticsearch, credentials_are_read_again_when_denied, .timeout = 60)
     cr_expect_eq(deliver(&r, 1), -EACCES);
     write_secret(&r, "bmV3\n");
     cr_expect_eq(deliver(&r, 1), 0, "%s", r.why.text);
-    cr_expect_not_null(strstr(r.server->requests[0], "Authorization: ApiKey b2xk\r\n"));
-    cr_expect_not_null(strstr(r.server->requests[1], "Authorization: ApiKey bmV3\r\n"));
+    cr_expect_not_null(strstr(server_request(r.server, 0), "Authorization: ApiKey b2xk\r\n"));
+    cr_expect_not_null(strstr(server_request(r.server, 1), "Authorization: ApiKey bmV3\r\n"));
     rig_close(&r);
 }
 

@@ -88,8 +88,10 @@ static int serve(struct test_server *s, int fd, char *request)
         return 1;
     }
     step = s->bulks < s->steps ? s->bulks : s->steps - 1;
+    pthread_mutex_lock(&s->lock);
     if (s->bulks < SERVER_REQUESTS_MOST)
         memcpy(s->requests[s->bulks], request, have < SERVER_TEXT_SIZE ? have : SERVER_TEXT_SIZE - 1);
+    pthread_mutex_unlock(&s->lock);
     s->bulks++;
     if (s->script[step].hang_up == 1)
         return 0;
@@ -133,7 +135,15 @@ void server_start(struct test_server *s, const struct server_script *script, siz
     cr_assert_eq(listen(s->fd, 8), 0);
     cr_assert_eq(getsockname(s->fd, (struct sockaddr *)&address, &len), 0);
     snprintf(s->url, sizeof(s->url), "http://localhost:%u", ntohs(address.sin_port));
+    pthread_mutex_init(&s->lock, NULL);
     cr_assert_eq(pthread_create(&s->thread, NULL, run, s), 0);
+}
+
+const char *server_request(struct test_server *s, size_t index)
+{
+    pthread_mutex_lock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
+    return s->requests[index];
 }
 
 void server_stop(struct test_server *s)
@@ -141,4 +151,5 @@ void server_stop(struct test_server *s)
     s->stop = 1;
     pthread_join(s->thread, NULL);
     close(s->fd);
+    pthread_mutex_destroy(&s->lock);
 }

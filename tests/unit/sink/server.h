@@ -23,10 +23,13 @@ struct test_server {
     pthread_t thread;
     atomic_int stop;
     atomic_size_t bulks, connections;
-    char requests[SERVER_REQUESTS_MOST][SERVER_TEXT_SIZE]; /* head and (unpacked only if plain) body of each _bulk */
+    pthread_mutex_t lock; /* of requests */
+    char requests[SERVER_REQUESTS_MOST][SERVER_TEXT_SIZE]; /* head and body of each _bulk, as sent */
 };
 
 void server_start(struct test_server *s, const struct server_script *script, size_t steps);
+/* The head and body of a _bulk that has been answered. */
+const char *server_request(struct test_server *s, size_t index);
 void server_stop(struct test_server *s);
 
 #endif
