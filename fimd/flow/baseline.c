@@ -1,5 +1,6 @@
 /* What is walked at the start: a first baseline where there is none, what changed while fimd was down where there
- * is one. A policy that selects other paths than the last time first takes in silently what it did not have. */
+ * is one. A policy that selects other paths than the last time first takes in silently what it did not have; so does
+ * a start after a first baseline that was cut short. What either has already is compared then. */
 #include "fimd/flow/private.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@ static const char POLICY_VALUE[] = "baseline/policy"; /* digest of the selection
 
 struct known {
     uint8_t digest[STORE_DIGEST_SIZE];
-    bool there, same;
+    bool same, any; /* made for this selection; it has entries, if only some */
 };
 
 static void put_list(struct buf *to, char *const *list, size_t count)
@@ -43,10 +44,12 @@ static int read_known(struct store_txn *txn, void *ctx)
 {
     struct known *known = ctx;
     uint8_t stored[STORE_DIGEST_SIZE];
+    struct store_counts counts;
     long len = store_value(txn, POLICY_VALUE, stored, sizeof(stored));
-    known->there = len == sizeof(stored);
-    known->same = known->there && memcmp(stored, known->digest, sizeof(stored)) == 0;
-    return 0;
+    known->same = len == sizeof(stored) && memcmp(stored, known->digest, sizeof(stored)) == 0;
+    int r = store_count(txn, &counts);
+    known->any = r == 0 && counts.entries > 0;
+    return r;
 }
 
 static int write_known(struct store_txn *txn, void *ctx)
@@ -67,7 +70,7 @@ int flow_first_walk(struct flow *f)
     judge_set_filling(f->judge, !known.same);
     if (!known.same)
         r = scans_fill(f->scans, NULL);
-    if (r == 0 && known.there && f->settings->scan_at_start)
+    if (r == 0 && (known.same || known.any) && f->settings->scan_at_start)
         r = scans_run(f->scans, NULL, f->settings->scan_at_start_depth, SOURCE_START, "start", NULL);
     return r;
 }
