@@ -128,6 +128,7 @@ outputs:
 def workplace(base="/var/tmp"):
     """A directory of its own."""
     work = tempfile.mkdtemp(prefix="fimd-test.", dir=base)
+    os.chmod(work, 0o755)  # other users act below it
     try:
         yield work
     finally:
@@ -170,6 +171,13 @@ def filesystem(kind, size="1G"):
                 run("umount", target)
                 run("mount", "-o", "loop,subvol=@", f"{work}/image", target)
         yield target
+
+
+@contextlib.contextmanager
+def filesystems(kinds, **kw):
+    """One of each kind; gives their directories by kind."""
+    with contextlib.ExitStack() as stack:
+        yield {kind: stack.enter_context(filesystem(kind, **kw)) for kind in kinds}
 
 
 def as_login(uid, script, *args):
