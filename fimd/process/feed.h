@@ -15,10 +15,11 @@ struct processes {
     int wake;
     pthread_t thread;
     bool running, stop;
-    bool rescan;       /* messages were lost: /proc is to be read */
-    bool queue_told;   /* the thread was woken for the programs in the queue */
-    int64_t drained;   /* when the socket was last emptied */
-    int64_t last_time; /* stamp of the last message */
+    bool rescan;            /* messages were lost: /proc is to be read */
+    bool queue_told;        /* the thread was woken for the programs in the queue */
+    int64_t logins_changed; /* since when they come, or don't */
+    int64_t drained;        /* when the socket was last emptied */
+    int64_t last_time;      /* stamp of the last message */
     uint64_t messages, gaps, exec_missed;
 };
 

@@ -280,6 +280,14 @@ void tree_join(struct tree *t, const struct procfs_facts *f)
         adopt(n, tree_newest(t, f->parent));
 }
 
+void tree_login_delay(struct tree *t, int64_t delay)
+{
+    int64_t wanted = 2 * delay, less = t->login_delay - t->login_delay / 64;
+    wanted = wanted > less ? wanted : less;
+    wanted = wanted > TREE_LOGIN_DELAY ? wanted : TREE_LOGIN_DELAY;
+    t->login_delay = wanted < TREE_LOGIN_DELAY_MAX ? wanted : TREE_LOGIN_DELAY_MAX;
+}
+
 /* Which incarnation a LOGIN is of; *ret_doubtful when there were two in its time. */
 static struct process *login_owner(const struct tree *t, pid_t pid, int64_t from, int64_t now,
                                    bool *ret_doubtful)

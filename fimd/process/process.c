@@ -233,7 +233,9 @@ void process_login_stamped(struct processes *p, pid_t pid, uint32_t login, uint3
     pthread_mutex_lock(&p->lock);
     feed_drain(p);
     int64_t now = clock_mono();
-    int64_t from = stamp ? stamp - (clock_real() - now) : now - TREE_LOGIN_DELAY;
+    int64_t from = stamp ? stamp - (clock_real() - now) : now - TREE_LOGIN_DELAY_MAX;
+    if (stamp)
+        tree_login_delay(&p->tree, now - from);
     if (from > now)
         from = now; /* the clock was set back meanwhile */
     int r = tree_login(&p->tree, pid, from, now, login, session);

@@ -50,13 +50,16 @@ int process_actor(struct processes *p, struct process *process, int64_t at, int6
 /* Audit's LOGIN record (thread-safe): applied after the connector has been drained. tty may be NULL.
  * A process that is gone keeps it for its children. */
 void process_login(struct processes *p, pid_t pid, uint32_t login, uint32_t session, const char *tty);
-/* The same with the record's stamp, ns realtime; 0: it is some 100 ms old at most. Children that were forked
+/* The same with the record's stamp, ns realtime; 0: it is one second old at most. Children that were forked
  * before the stamp do not have this login. */
 void process_login_stamped(struct processes *p, pid_t pid, uint32_t login, uint32_t session, const char *tty,
                            int64_t stamp);
 /* All LOGIN records made before `until` (ns monotonic) have been given: whoever waits for them need not.
  * Optional. */
 void process_logins_passed(struct processes *p, int64_t until);
+/* LOGIN records since `since` (ns monotonic) may be missing (audit lost some, or was switched off unseen):
+ * who lived then and was not read from /proc is not known. */
+void process_logins_lost(struct processes *p, int64_t since);
 /* LOGIN records are delivered at all (audit is enabled and read); false: /proc alone decides, nothing is
  * waited for. */
 void process_logins_come(struct processes *p, bool yes);

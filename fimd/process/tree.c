@@ -37,7 +37,8 @@ static void list_append(struct process_list *l, struct process *n)
 
 int tree_init(struct tree *t, size_t keep_exited)
 {
-    *t = (struct tree){.keep_exited = keep_exited, .buckets_count = BUCKETS_FIRST};
+    *t = (struct tree){
+        .keep_exited = keep_exited, .buckets_count = BUCKETS_FIRST, .login_delay = TREE_LOGIN_DELAY};
     t->buckets = calloc(t->buckets_count, sizeof(struct process *));
     return t->buckets ? 0 : -ENOMEM;
 }

@@ -18,8 +18,9 @@
 #include "fimd/process/state.h"
 
 /* How late a LOGIN record may come: it is made by another thread of the kernel, and audit's stamp is a tick
- * old. On two busy cores 54 ms were seen. */
-#define TREE_LOGIN_DELAY INT64_C(100000000)
+ * old. 13 to 50 ms are usual on two busy cores; where stamps show more, more is waited, up to the limit. */
+#define TREE_LOGIN_DELAY     INT64_C(100000000)
+#define TREE_LOGIN_DELAY_MAX INT64_C(1000000000)
 /* An exited process stays at least so long: its LOGIN may still come, and decides for its children. */
 #define TREE_KEEP_EXITED INT64_C(1000000000)
 
@@ -68,11 +69,13 @@ struct tree {
     struct process_list alive, exited;
     struct process *queue_first, *queue_last; /* programs to read; each holds a reference */
     size_t keep_exited;
-    int64_t read_until;    /* all events before this are read */
-    int64_t evicted_until; /* the latest end of one that had to go before that */
-    bool logins_come;      /* LOGIN records are delivered */
-    int64_t logins_passed; /* all LOGIN records up to then are here */
-    bool connector;        /* forks are told: what is not known was lost */
+    int64_t read_until;            /* all events before this are read */
+    int64_t evicted_until;         /* the latest end of one that had to go before that */
+    bool logins_come;              /* LOGIN records are delivered */
+    int64_t login_delay;           /* how long they are waited for */
+    int64_t logins_passed;         /* all LOGIN records up to then are here */
+    int64_t lost_from, lost_until; /* LOGIN records of that time may be missing; 0, 0: none are */
+    bool connector;                /* forks are told: what is not known was lost */
     unsigned sweep;
 };
 
@@ -120,6 +123,8 @@ void process_release(struct tree *t, struct process *n);
 struct process *process_reference(struct process *n);
 void process_unreference(struct process *n);
 
+/* A record came so late: what is waited for follows, at once upwards and slowly down. */
+void tree_login_delay(struct tree *t, int64_t delay);
 /* A LOGIN record: not before `from`, told at `now`. 0 or -ENOMEM. */
 int tree_login(struct tree *t, pid_t pid, int64_t from, int64_t now, uint32_t user, uint32_t session);
 int tree_tty(struct process *n, int64_t when, const char *tty);

@@ -49,14 +49,28 @@ static int64_t due(const struct tree *t, const struct process *n, int64_t at, in
     if (n->ended && at > n->ended)
         at = n->ended;
     for (const struct process *p = n; p; at = p->born, p = p->parent) {
-        if (at + TREE_LOGIN_DELAY <= now || at <= t->logins_passed)
+        if (at + t->login_delay <= now || at <= t->logins_passed)
             return 0; /* and the forks above are older still */
         if (!span || !is_settled(p, at, span, p == origin))
-            return at + TREE_LOGIN_DELAY;
+            return at + t->login_delay;
         if (p == origin)
             return 0;
     }
     return 0;
+}
+
+/* Can a LOGIN that never came have changed it? Only one of the time in which records were lost. */
+static bool is_exposed(const struct tree *t, const struct process *n, int64_t at,
+                       const struct login_span *span, const struct process *origin)
+{
+    for (const struct process *p = n; p && t->lost_until && at >= t->lost_from; at = p->born, p = p->parent) {
+        int64_t last = at < t->lost_until ? at : t->lost_until;
+        if (p->born <= t->lost_until && !is_settled(p, last, span, p == origin))
+            return true;
+        if (p == origin)
+            break;
+    }
+    return false;
 }
 
 static void ask_one(const struct tree *t, const struct process *n, int64_t at, int64_t now, struct who *ret)
@@ -70,6 +84,8 @@ static void ask_one(const struct tree *t, const struct process *n, int64_t at, i
         ret->wait = due(t, n, at, now, known ? &span : NULL, origin);
     /* Where no record would tell of a login, "nobody" is only believed of a process that was read itself. */
     else if (known && origin != n && (span.user == ACTOR_UNSET || !t->connector))
+        ret->known = false;
+    if (known && t->connector && is_exposed(t, n, at, &span, origin))
         ret->known = false;
     if (ret->known) {
         ret->user = span.user;

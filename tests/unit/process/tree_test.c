@@ -143,6 +143,39 @@ Test(tree, waits_only_while_a_login_may_be_under_way)
     tree_fini(&t);
 }
 
+Test(tree, late_records_are_waited_for_longer_and_never_too_long)
+{
+    struct tree t = tree_with_init();
+    tree_login_delay(&t, 5 * MS);
+    cr_assert_eq(t.login_delay, 100 * MS);
+    tree_login_delay(&t, 369 * MS);
+    cr_assert_eq(t.login_delay, 738 * MS);
+    tree_login_delay(&t, 99999 * MS);
+    cr_assert_eq(t.login_delay, 1000 * MS);
+    for (int i = 0; i < 1000; i++)
+        tree_login_delay(&t, MS);
+    cr_assert_eq(t.login_delay, 100 * MS);
+    tree_fini(&t);
+}
+
+Test(tree, where_records_were_lost_only_the_settled_are_known)
+{
+    struct tree t = tree_with_init();
+    born(&t, 0, 1, 10);
+    login(&t, 1, 2, 10, 1001, 5);
+    ids(&t, 3, 10, 1001, 1001);
+    born(&t, 1000, 1, 20); /* began and ended while records were lost */
+    born(&t, 1000, 10, 21);
+    born(&t, 3000, 1, 22); /* after it */
+    t.lost_from = START + 900 * MS;
+    t.lost_until = START + 2000 * MS;
+    cr_assert_not(ask(&t, 20, 1001, 10000).known);
+    assert_user(&t, 21, 1001, 1001); /* who is not root keeps the login it has */
+    cr_assert_eq(logins_confirm(&tree_newest(&t, 1)->logins, START + 3500 * MS, ACTOR_UNSET, ACTOR_UNSET), 0);
+    assert_user(&t, 22, 3001, ACTOR_UNSET);
+    tree_fini(&t);
+}
+
 Test(tree, a_reused_pid_that_could_be_either_is_nobodys)
 {
     struct tree t = tree_with_init();
