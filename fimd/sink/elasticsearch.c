@@ -333,7 +333,7 @@ static int elasticsearch_open(const struct output_settings *settings, const stru
         return fault_set(why, ENOMEM, "%s: %s", settings->name, strerror(ENOMEM));
     s->settings = settings;
     s->context = context;
-    s->sender.fd = -1;
+    sender_init(&s->sender);
     pthread_mutex_init(&s->lock, NULL);
     *ret = s;
     return 0;
@@ -343,7 +343,7 @@ static void elasticsearch_close(struct sink *s)
 {
     if (!s)
         return;
-    sender_end(&s->sender);
+    sender_fini(&s->sender);
     buf_fini(&s->out);
     buf_fini(&s->in);
     free(s->items);
@@ -383,6 +383,11 @@ static pid_t elasticsearch_process(struct sink *s)
     return s->sender.pid;
 }
 
+static void elasticsearch_interrupt(struct sink *s)
+{
+    sender_interrupt(&s->sender);
+}
+
 static void elasticsearch_peer(struct sink *s, char *ret, size_t size)
 {
     pthread_mutex_lock(&s->lock);
@@ -401,4 +406,5 @@ const struct sink_class sink_elasticsearch = {
     .deliver = elasticsearch_deliver,
     .process = elasticsearch_process,
     .peer = elasticsearch_peer,
+    .interrupt = elasticsearch_interrupt,
 };

@@ -86,6 +86,13 @@ int sender_start(struct sender_process *p, const char *program, struct fault *wh
     return 0;
 }
 
+void sender_init(struct sender_process *p)
+{
+    p->pid = 0;
+    p->fd = -1;
+    pthread_mutex_init(&p->lock, NULL);
+}
+
 static int reap(struct sender_process *p)
 {
     int status = 0;
@@ -93,13 +100,29 @@ static int reap(struct sender_process *p)
     if (p->fd >= 0)
         close(p->fd);
     p->fd = -1;
+    pthread_mutex_lock(&p->lock);
     if (p->pid) {
         kill(p->pid, SIGKILL); /* does nothing to one that has ended */
         while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
             ;
     }
     p->pid = 0;
+    pthread_mutex_unlock(&p->lock);
     return status;
+}
+
+void sender_interrupt(struct sender_process *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->pid)
+        kill(p->pid, SIGKILL);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void sender_fini(struct sender_process *p)
+{
+    reap(p);
+    pthread_mutex_destroy(&p->lock);
 }
 
 void sender_end(struct sender_process *p)

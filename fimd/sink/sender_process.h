@@ -1,7 +1,9 @@
-/* The daemon's side of the network process: starting, talking to, ending it. One thread, but for the pid. */
+/* The daemon's side of the network process: starting, talking to, ending it. One thread, but for the pid
+ * and sender_interrupt. */
 #ifndef FIMD_SINK_SENDER_PROCESS_H
 #define FIMD_SINK_SENDER_PROCESS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -10,9 +12,15 @@
 #include "baseline/fault.h"
 
 struct sender_process {
-    atomic_int pid; /* 0: there is none */
-    int fd;         /* our end of the socket pair; -1 */
+    atomic_int pid;       /* 0: there is none */
+    int fd;               /* our end of the socket pair; -1 */
+    pthread_mutex_t lock; /* held while the pid may be taken back: no other process is ever killed by it */
 };
+
+void sender_init(struct sender_process *p);
+void sender_fini(struct sender_process *p); /* ends it as well */
+/* Kills it, so that whoever talks to it fails soon. Any thread. */
+void sender_interrupt(struct sender_process *p);
 
 /* program NULL: this one. 0 or -errno. */
 int sender_start(struct sender_process *p, const char *program, struct fault *why);

@@ -52,6 +52,9 @@ struct sink_class {
     pid_t (*process)(struct sink *s);
     /* Who is at the other end, for `status` ("Elasticsearch 8.19.2"): "" while unknown. Any thread. May be NULL. */
     void (*peer)(struct sink *s, char *ret, size_t size);
+    /* Makes a deliver() that is waiting for somebody return soon, with an error: for an orderly stop, which must
+     * not wait for a server that does not answer. Any thread. May be NULL: deliver() never waits long. */
+    void (*interrupt)(struct sink *s);
 };
 
 const struct sink_class *sink_class_of(enum output_type type);

@@ -342,6 +342,45 @@ Test(elasticsearch, killed_network_process_is_started_again, .timeout = 60)
     rig_close(&r);
 }
 
+static const struct server_script silent[] = {{200, NULL, NULL, 3}};
+
+static void *interrupt_soon(void *ctx)
+{
+    struct rig *r = ctx;
+
+    while (!r->server->bulks)
+        usleep(10000);
+    class()->interrupt(r->sink);
+    return NULL;
+}
+
+Test(elasticsearch, waiting_for_a_silent_server_can_be_interrupted, .timeout = 60)
+{
+    struct rig r;
+    int64_t began = clock_mono();
+    pthread_t thread;
+
+    rig_open(&r, silent, 1);
+    r.settings.timeout = 30 * NS_PER_S;
+    cr_assert_eq(pthread_create(&thread, NULL, interrupt_soon, &r), 0);
+    cr_expect_eq(deliver(&r, 1), -EPIPE, "%s", r.why.text);
+    pthread_join(thread, NULL);
+    cr_expect_lt(clock_mono() - began, 10 * NS_PER_S);
+    cr_expect_eq(r.items[0].verdict, SINK_RETRY);
+    rig_close(&r);
+}
+
+Test(elasticsearch, silent_server_is_given_up_after_the_timeout, .timeout = 60)
+{
+    struct rig r;
+
+    rig_open(&r, silent, 1);
+    r.settings.timeout = NS_PER_S;
+    cr_expect_eq(deliver(&r, 1), -EHOSTUNREACH);
+    cr_expect_not_null(strstr(r.why.text, "timed out"), "%s", r.why.text);
+    rig_close(&r);
+}
+
 /* A program that is no sender at all: restarts are put off longer and longer. */
 Test(elasticsearch, network_process_that_ends_at_once_is_not_restarted_at_once, .timeout = 60)
 {

@@ -95,6 +95,8 @@ static int serve(struct test_server *s, int fd, char *request)
     s->bulks++;
     if (s->script[step].hang_up == 1)
         return 0;
+    if (s->script[step].hang_up == 3)
+        return 1;
     answer(fd, &s->script[step], body);
     return s->script[step].hang_up ? 0 : 1;
 }

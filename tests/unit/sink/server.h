@@ -12,7 +12,7 @@ struct server_script { /* an answer a request to _bulk, the last one for all tha
     unsigned status;
     const char *headers; /* extra lines, each with \r\n; NULL none */
     const char *body;    /* NULL: "created" for every document of the request */
-    int hang_up;         /* 1: closes without an answer; 2: answers half of it */
+    int hang_up;         /* 1: closes without an answer; 2: answers half of it; 3: stays silent */
 };
 
 struct test_server {
