@@ -1,5 +1,5 @@
-/* Owns: the cache of account names. A table of fixed size, an id has one slot; the lock is never held while the
- * system is asked, which may take seconds where a directory server is down.
+/* Owns: the cache of account names. A table of fixed size, an id has one slot; the lock is never held while
+ * the system is asked, which may take seconds where a directory server is down.
  *
  *   uid ─► slot, fresh? ─► name
  *              └ no ─► getpwuid_r ─► slot
@@ -102,7 +102,8 @@ static bool recall(struct accounts *a, enum kind kind, uint32_t id, int64_t now,
     return fresh;
 }
 
-static void remember(struct accounts *a, enum kind kind, uint32_t id, int64_t now, char name[ACCOUNT_NAME_SIZE])
+static void remember(struct accounts *a, enum kind kind, uint32_t id, int64_t now,
+                     char name[ACCOUNT_NAME_SIZE])
 {
     struct slot *slot = &a->slots[kind][id & (SLOTS - 1)];
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- the request -------------------------------------------------------------------------------------------- */
+/* --- the request ---------------------------------------------------------------------------------------- */
 
 /* Ids are hexadecimal and index names have no such bytes: anything else is a mistake of ours. */
 static bool breaks_line(const char *text)
@@ -65,7 +65,7 @@ int bulk_path(struct buf *to, const char *index, const char *pipeline)
     return to->failed ? -ENOMEM : 0;
 }
 
-/* --- the words of an error ---------------------------------------------------------------------------------- */
+/* --- the words of an error ------------------------------------------------------------------------------ */
 
 /* The innermost cause is the one that names the field. */
 static const char *cause_of(const struct json *error)
@@ -100,7 +100,7 @@ static bool is_block(const struct json *error)
     return type && !strcmp(type, "cluster_block_exception");
 }
 
-/* --- one item ----------------------------------------------------------------------------------------------- */
+/* --- one item ------------------------------------------------------------------------------------------- */
 
 struct range_verdict {
     unsigned from, to;
@@ -150,7 +150,7 @@ static bool judge_items(const struct json *root, struct bulk_item *items, size_t
     return true;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------------------ */
 
 struct range_outcome {
     unsigned from, to;
@@ -186,8 +186,8 @@ static void describe_whole(unsigned status, const struct json *error, char text[
     snprintf(text, BULK_REASON_SIZE, "HTTP %u %.180s", status, words);
 }
 
-enum bulk_outcome bulk_judge(unsigned status, const char *body, size_t len, struct bulk_item *items, size_t count,
-                             char text[BULK_REASON_SIZE])
+enum bulk_outcome bulk_judge(unsigned status, const char *body, size_t len, struct bulk_item *items,
+                             size_t count, char text[BULK_REASON_SIZE])
 {
     struct json *root = json_parse(body, len);
     const struct json *error = json_get(root, "error");

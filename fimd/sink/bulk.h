@@ -1,5 +1,5 @@
-/* The _bulk request and its reply: which document was taken, which comes again, which never will be. Pure; the
- * reply is bytes of a stranger.
+/* The _bulk request and its reply: which document was taken, which comes again, which never will be. Pure;
+ * the reply is bytes of a stranger.
  *
  * The reply's HTTP 200 says nothing of the documents: each has a status of its own, by position. */
 #ifndef FIMD_SINK_BULK_H
@@ -36,15 +36,15 @@ enum bulk_outcome {
     BULK_OUTCOMES
 };
 
-/* One document of a request's body. index NULL: the request's path names it. -EINVAL: the id or index would break
- * the line; -ENOMEM. */
+/* One document of a request's body. index NULL: the request's path names it. -EINVAL: the id or index would
+ * break the line; -ENOMEM. */
 int bulk_put(struct buf *to, const char *index, const char *id, const char *json, size_t len);
 /* "/INDEX/_bulk?filter_path=…&pipeline=…"; index and pipeline may be NULL. 0 or -ENOMEM. */
 int bulk_path(struct buf *to, const char *index, const char *pipeline);
 
 /* What the reply means. items: `count`, filled when the outcome is BULK_ITEMS. text: what is wrong with the
  * whole, for people; "" when nothing is. */
-enum bulk_outcome bulk_judge(unsigned status, const char *body, size_t len, struct bulk_item *items, size_t count,
-                             char text[BULK_REASON_SIZE]);
+enum bulk_outcome bulk_judge(unsigned status, const char *body, size_t len, struct bulk_item *items,
+                             size_t count, char text[BULK_REASON_SIZE]);
 
 #endif

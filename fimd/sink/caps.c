@@ -8,8 +8,8 @@
 static int give_up(void)
 {
     capng_clear(CAPNG_SELECT_ALL);
-    /* The bounding set may be lowered by CAP_SETPCAP only; who never had it can gain nothing by it either, with
-     * no_new_privs set. */
+    /* The bounding set may be lowered by CAP_SETPCAP only; who never had it can gain nothing by it either,
+     * with no_new_privs set. */
     if (capng_apply(CAPNG_SELECT_CAPS))
         return -EPERM;
     return capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE ? 0 : -EPERM;

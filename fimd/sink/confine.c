@@ -1,9 +1,10 @@
-/* Owns: every use of libseccomp, and the order in which rights are given up: limits first, then the user and the
- * capabilities, then the filter, after which there is no way back.
+/* Owns: every use of libseccomp, and the order in which rights are given up: limits first, then the user and
+ * the capabilities, then the filter, after which there is no way back.
  *
- * What is not on the list fails with EPERM: resolvers and TLS libraries try one thing or another that they can do
- * without, and do so differently with every release. What only an intruder would ask for (another program, another
- * process's memory, another namespace, the kernel's doors) kills the process, and its parent says so. */
+ * What is not on the list fails with EPERM: resolvers and TLS libraries try one thing or another that they
+ * can do without, and do so differently with every release. What only an intruder would ask for (another
+ * program, another process's memory, another namespace, the kernel's doors) kills the process, and its parent
+ * says so. */
 #include "fimd/sink/confine.h"
 
 #include "fimd/sink/caps.h"
@@ -23,8 +24,8 @@ static const char *const allowed[] = {
     /* bytes */
     "read", "write", "readv", "writev", "pread64", "close", "lseek", "fcntl", "dup", "ioctl",
     /* reading files: certificates, resolver's configuration, libraries of it */
-    "fstat", "newfstatat", "stat", "lstat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
-    "getdents64", "statfs", "fstatfs", "getcwd",
+    "fstat", "newfstatat", "stat", "lstat", "statx", "access", "faccessat", "faccessat2", "readlink",
+    "readlinkat", "getdents64", "statfs", "fstatfs", "getcwd",
     /* memory */
     "mmap", "mprotect", "munmap", "mremap", "madvise", "brk",
     /* threads: libcurl resolves names in one */
@@ -37,19 +38,19 @@ static const char *const allowed[] = {
     "poll", "ppoll", "select", "pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "pipe2",
     "eventfd2",
     /* sockets */
-    "connect", "bind", "getsockname", "getpeername", "getsockopt", "setsockopt", "sendto", "recvfrom", "sendmsg",
-    "sendmmsg", "recvmsg", "recvmmsg", "shutdown", "socketpair",
+    "connect", "bind", "getsockname", "getpeername", "getsockopt", "setsockopt", "sendto", "recvfrom",
+    "sendmsg", "sendmmsg", "recvmsg", "recvmmsg", "shutdown", "socketpair",
     /* who and where am I */
     "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "uname", "sysinfo",
 };
 
 static const char *const deadly[] = {
-    "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd",
-    "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "mount", "umount2", "move_mount", "open_tree",
-    "fsopen", "pivot_root", "chroot", "setns", "unshare", "init_module", "finit_module", "delete_module",
-    "kexec_load", "kexec_file_load", "keyctl", "add_key", "request_key", "open_by_handle_at", "setuid", "setreuid",
-    "setresuid", "setgid", "setregid", "setresgid", "setgroups", "capset", "reboot", "swapon", "swapoff",
-    "settimeofday", "clock_settime", "iopl", "ioperm",
+    "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev", "kcmp",
+    "pidfd_getfd", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "mount", "umount2",
+    "move_mount", "open_tree", "fsopen", "pivot_root", "chroot", "setns", "unshare", "init_module",
+    "finit_module", "delete_module", "kexec_load", "kexec_file_load", "keyctl", "add_key", "request_key",
+    "open_by_handle_at", "setuid", "setreuid", "setresuid", "setgid", "setregid", "setresgid", "setgroups", "capset", "reboot",
+    "swapon", "swapoff", "settimeofday", "clock_settime", "iopl", "ioperm",
 };
 
 static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
@@ -61,7 +62,8 @@ static int add(scmp_filter_ctx filter, uint32_t action, const char *name, unsign
                const struct scmp_arg_cmp *arguments)
 {
     int number = seccomp_syscall_resolve_name(name);
-    int error = number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add_array(filter, action, number, count, arguments);
+    int error =
+        number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add_array(filter, action, number, count, arguments);
 
     return error == -EDOM ? 0 : error;
 }

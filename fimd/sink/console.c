@@ -1,4 +1,5 @@
-/* The sink `console`: a line an event for people, on stdout. The smallest sink: what a class has to do is here. */
+/* The sink `console`: a line an event for people, on stdout. The smallest sink: what a class has to do is
+ * here. */
 #include "fimd/sink/line.h"
 #include "fimd/sink/sink_classes.h"
 
@@ -14,8 +15,8 @@ struct sink {
     struct buf text;           /* kept from batch to batch */
 };
 
-static int console_open(const struct output_settings *settings, const struct sink_context *context, struct sink **ret,
-                        struct fault *why)
+static int console_open(const struct output_settings *settings, const struct sink_context *context,
+                        struct sink **ret, struct fault *why)
 {
     struct sink *s = calloc(1, sizeof(*s));
     const char *no_colour = getenv("NO_COLOR");

@@ -1,6 +1,6 @@
 /* Owns: the shape of a document. Knows nothing of where it goes. What is the same for the whole host was
- * rendered once (document_host.c) and is appended as text; the rest is written straight on, a part a file, with
- * what belongs into fimd gathered beside it:
+ * rendered once (document_host.c) and is appended as text; the rest is written straight on, a part a file,
+ * with what belongs into fimd gathered beside it:
  *
  *   event ─► @timestamp, message, event ─► file (document_file) ─► process, user, source (document_process)
  *         ─► rule, related, tags ─► fimd ─► text ─► + host, agent, service, labels …
@@ -102,7 +102,7 @@ bool is_address(const char *text)
     return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
 }
 
-/* --- event.* ------------------------------------------------------------------------------------------------ */
+/* --- event.* -------------------------------------------------------------------------------------------- */
 
 struct action_words {
     uint32_t action;
@@ -206,7 +206,7 @@ static void render_event(struct render *r)
     writer_end_object(w);
 }
 
-/* --- rule, tags, related ------------------------------------------------------------------------------------ */
+/* --- rule, tags, related -------------------------------------------------------------------------------- */
 
 static void render_rule(struct render *r)
 {
@@ -293,7 +293,7 @@ static void render_related(struct render *r)
     writer_end_object(&r->doc);
 }
 
-/* --- fimd.* ------------------------------------------------------------------------------------------------- */
+/* --- fimd.* --------------------------------------------------------------------------------------------- */
 
 static bool told_before(const struct event *e, size_t index)
 {
@@ -366,7 +366,8 @@ static void render_all(struct render *r)
     buf_put(r->doc.to, r->host->tail.data, r->host->tail.len);
 }
 
-int document_render(const struct document_host *h, const struct event *e, enum action_vocab vocab, struct buf *to)
+int document_render(const struct document_host *h, const struct event *e, enum action_vocab vocab,
+                    struct buf *to)
 {
     struct render r;
     size_t start = to->len;

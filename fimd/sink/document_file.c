@@ -1,4 +1,5 @@
-/* file.*: what is there now, or what was there before it was deleted; and fimd.previous.*: what a change took away. */
+/* file.*: what is there now, or what was there before it was deleted; and fimd.previous.*: what a change took
+ * away. */
 #include "baseline/attr.h"
 #include "baseline/path.h"
 #include "fimd/sink/document_parts.h"
@@ -9,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* --- the name ----------------------------------------------------------------------------------------------- */
+/* --- the name ------------------------------------------------------------------------------------------- */
 
 /* What follows the last dot, which is not the first byte of a name. */
 static const char *extension(const char *name, size_t len, size_t *ret_len)
@@ -61,7 +62,7 @@ static void put_other_paths(struct render *r)
     }
 }
 
-/* --- attributes --------------------------------------------------------------------------------------------- */
+/* --- attributes ----------------------------------------------------------------------------------------- */
 
 static void put_mode(struct render *r, struct writer *w, const struct entry *e)
 {
@@ -168,7 +169,7 @@ static void put_content(struct render *r, struct writer *w, const struct entry *
     writer_end_object(w);
 }
 
-/* --- what ECS has no place for ------------------------------------------------------------------------------ */
+/* --- what ECS has no place for -------------------------------------------------------------------------- */
 
 struct word {
     uint64_t bit;
@@ -188,7 +189,8 @@ static const struct word note_words[] = {
     {ENTRY_NOTE_BUSY, "busy"},
 };
 
-static void put_words(struct writer *w, const char *key, uint64_t bits, const struct word *words, size_t count)
+static void put_words(struct writer *w, const char *key, uint64_t bits, const struct word *words,
+                      size_t count)
 {
     writer_begin_array(w, key);
     for (size_t i = 0; i < count; i++)
@@ -198,7 +200,10 @@ static void put_words(struct writer *w, const char *key, uint64_t bits, const st
 }
 
 enum { NOTES_SHOWN = ENTRY_NOTE_UNSTABLE | ENTRY_NOTE_TOO_LARGE | ENTRY_NOTE_UNREADABLE | ENTRY_NOTE_BUSY };
-enum { FLAGS = sizeof(flag_words) / sizeof(flag_words[0]), NOTES = sizeof(note_words) / sizeof(note_words[0]) };
+enum {
+    FLAGS = sizeof(flag_words) / sizeof(flag_words[0]),
+    NOTES = sizeof(note_words) / sizeof(note_words[0])
+};
 
 static void put_flags(struct render *r, struct writer *w, const struct entry *e)
 {
@@ -212,7 +217,7 @@ static void put_links(struct render *r, struct writer *w, const struct entry *e)
     writer_uint(w, "links", e->nlink);
 }
 
-/* --- the parts together ------------------------------------------------------------------------------------- */
+/* --- the parts together --------------------------------------------------------------------------------- */
 
 struct part {
     uint32_t attribute; /* enum attr: in fimd.previous when this one changed */

@@ -146,7 +146,8 @@ static int put_agent(struct document_host *h, struct json *root)
     return 0;
 }
 
-/* Of the first Elasticsearch output that writes into a data stream, so that the fields agree with its name. */
+/* Of the first Elasticsearch output that writes into a data stream, so that the fields agree with its name.
+ */
 static void put_data_stream(const struct settings *settings, struct json *root)
 {
     struct json *stream = json_put_object(root, "data_stream");

@@ -1,5 +1,6 @@
-/* Extended attributes for readers: an ACL as getfacl's short form, capabilities by name, SELinux's context, and
- * any other as NAME=VALUE. The values are bytes that users of the host may choose: nothing is assumed of them. */
+/* Extended attributes for readers: an ACL as getfacl's short form, capabilities by name, SELinux's context,
+ * and any other as NAME=VALUE. The values are bytes that users of the host may choose: nothing is assumed of
+ * them. */
 #include "baseline/attr.h"
 #include "baseline/path.h"
 #include "fimd/sink/caps.h"
@@ -17,7 +18,7 @@ enum {
     CAP_REVISION_SHIFT = 24,
 };
 
-/* --- POSIX ACLs: u32 version, then entries of u16 tag, u16 permissions, u32 id ------------------------------- */
+/* --- POSIX ACLs: u32 version, then entries of u16 tag, u16 permissions, u32 id -------------------------- */
 
 static const struct {
     unsigned tag;
@@ -59,7 +60,7 @@ static void put_acl(struct render *r, struct writer *w, const char *key, const u
     put_scratch(r, w, key);
 }
 
-/* --- capabilities: u32 revision and flags, then pairs of u32 permitted, inheritable -------------------------- */
+/* --- capabilities: u32 revision and flags, then pairs of u32 permitted, inheritable --------------------- */
 
 static void put_caps(struct render *r, struct writer *w, const uint8_t *value, size_t len)
 {
@@ -84,7 +85,7 @@ static void put_caps(struct render *r, struct writer *w, const uint8_t *value, s
     put_scratch(r, w, "capabilities");
 }
 
-/* --- all of them -------------------------------------------------------------------------------------------- */
+/* --- all of them ---------------------------------------------------------------------------------------- */
 
 static uint32_t kind_of(const char *name)
 {

@@ -40,7 +40,7 @@ struct sink {
     char peer[SENDER_PEER_SIZE];
 };
 
-/* --- the network process ------------------------------------------------------------------------------------- */
+/* --- the network process -------------------------------------------------------------------------------- */
 
 static int start(struct sink *s, int64_t *retry_after, struct fault *why)
 {
@@ -107,7 +107,7 @@ static int configure(struct sink *s, struct fault *why)
     return error;
 }
 
-/* --- one request --------------------------------------------------------------------------------------------- */
+/* --- one request ---------------------------------------------------------------------------------------- */
 
 static int put_items(struct sink *s, const struct sink_item *items, size_t count, struct buf *body)
 {
@@ -186,7 +186,7 @@ static int exchange(struct sink *s, size_t count, struct sender_reply *reply, st
     return 0;
 }
 
-/* --- what the reply means ------------------------------------------------------------------------------------ */
+/* --- what the reply means ------------------------------------------------------------------------------- */
 
 static void give_verdict(struct sink_item *item, const struct bulk_item *from)
 {
@@ -204,10 +204,11 @@ static void give_verdict(struct sink_item *item, const struct bulk_item *from)
 static int setup_is_wrong(struct sink *s, size_t count, int64_t *retry_after, struct fault *why)
 {
     *retry_after = RETRY_SETUP_S * NS_PER_S;
-    return fault_set(why, EPROTO,
-                     "%zu of %zu documents were refused the same way, so none is given up: %s; does the index template "
-                     "of %s fit (`fimctl setup elasticsearch`)?",
-                     count, count, s->items[0].reason, s->settings->index);
+    return fault_set(
+        why, EPROTO,
+        "%zu of %zu documents were refused the same way, so none is given up: %s; does the index template "
+        "of %s fit (`fimctl setup elasticsearch`)?",
+        count, count, s->items[0].reason, s->settings->index);
 }
 
 static int is_denied(struct sink *s, const char *text, int64_t *retry_after, struct fault *why)
@@ -257,8 +258,8 @@ static void heed_retry_after(const struct sender_reply *reply, int64_t *retry_af
 static int post_all(struct sink *s, struct sink_item *items, size_t count, bool whole, int64_t *retry_after,
                     struct fault *why);
 
-/* One of them spoils the request: the halves tell which. Either half may hold all that is refused, so that one
- * alone is never proof of a wrong set-up; both are looked at, as one batch. */
+/* One of them spoils the request: the halves tell which. Either half may hold all that is refused, so that
+ * one alone is never proof of a wrong set-up; both are looked at, as one batch. */
 static int post_halves(struct sink *s, struct sink_item *items, size_t count, int64_t *retry_after,
                        struct fault *why)
 {
@@ -275,8 +276,8 @@ static int post_halves(struct sink *s, struct sink_item *items, size_t count, in
     return post_all(s, items, half, false, retry_after, why);
 }
 
-static int act_on(struct sink *s, const struct sender_reply *reply, struct sink_item *items, size_t count, bool whole,
-                  int64_t *retry_after, struct fault *why)
+static int act_on(struct sink *s, const struct sender_reply *reply, struct sink_item *items, size_t count,
+                  bool whole, int64_t *retry_after, struct fault *why)
 {
     heed_retry_after(reply, retry_after);
     switch (reply->outcome) {
@@ -319,7 +320,7 @@ static int post_all(struct sink *s, struct sink_item *items, size_t count, bool 
     return error ? error : act_on(s, &reply, items, count, whole, retry_after, why);
 }
 
-/* --- the class ----------------------------------------------------------------------------------------------- */
+/* --- the class ------------------------------------------------------------------------------------------ */
 
 static int elasticsearch_open(const struct output_settings *settings, const struct sink_context *context,
                               struct sink **ret, struct fault *why)
@@ -374,7 +375,8 @@ static int elasticsearch_deliver(struct sink *s, struct sink_item *items, size_t
         error = fault_set(why, ENOMEM, "%s: %s", s->settings->name, strerror(ENOMEM));
     if (!error)
         error = post_all(s, items, count, true, retry_after, why);
-    /* Halves that were settled before something went wrong stay so; the rest comes again and meets it again. */
+    /* Halves that were settled before something went wrong stay so; the rest comes again and meets it again.
+     */
     return error && any_settled(items, count) ? 0 : error;
 }
 

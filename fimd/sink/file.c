@@ -1,5 +1,5 @@
-/* The sink `file`: one JSON document a line. The file itself is its cursor: its last line's sequence is where to
- * go on, so that nothing is missing or there twice after a crash. */
+/* The sink `file`: one JSON document a line. The file itself is its cursor: its last line's sequence is where
+ * to go on, so that nothing is missing or there twice after a crash. */
 #include "fimd/rt/json.h"
 #include "fimd/sink/logfile.h"
 #include "fimd/sink/sink_classes.h"
@@ -14,8 +14,8 @@ struct sink {
     struct logfile *file; /* owned */
 };
 
-static int file_open(const struct output_settings *settings, const struct sink_context *context, struct sink **ret,
-                     struct fault *why)
+static int file_open(const struct output_settings *settings, const struct sink_context *context,
+                     struct sink **ret, struct fault *why)
 {
     struct logfile_options options = {settings->path, settings->rotate_size, settings->rotate_keep};
     struct sink *s = calloc(1, sizeof(*s));
@@ -42,8 +42,8 @@ static void file_close(struct sink *s)
     free(s);
 }
 
-/* The sequence of a line that this fimd's own store has numbered: another agent's line (the state directory was
- * made anew, or the file came from another host) says nothing of our journal. */
+/* The sequence of a line that this fimd's own store has numbered: another agent's line (the state directory
+ * was made anew, or the file came from another host) says nothing of our journal. */
 static int64_t sequence_of(const struct sink *s, const char *line, size_t len)
 {
     struct json *root = json_parse(line, len);
@@ -67,7 +67,8 @@ static int64_t file_last(struct sink *s)
     return sequence;
 }
 
-static int file_deliver(struct sink *s, struct sink_item *items, size_t count, int64_t *retry_after, struct fault *why)
+static int file_deliver(struct sink *s, struct sink_item *items, size_t count, int64_t *retry_after,
+                        struct fault *why)
 {
     struct iovec *lines = calloc(count ? count : 1, sizeof(*lines));
     long done;

@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 enum {
-    LEVEL = 3,             /* documents are full of the same words: 3 makes them a tenth in a third of 6's time */
+    LEVEL = 3, /* documents are full of the same words: 3 makes them a tenth in a third of 6's time */
     WINDOW_GZIP = 15 + 16, /* the largest window, with gzip's header instead of zlib's */
     MEMORY = 8,
 };
@@ -17,7 +17,8 @@ int gzip_pack(const void *data, size_t len, struct buf *to)
     uLong bound;
     int r;
 
-    if (len > UINT_MAX || deflateInit2(&z, LEVEL, Z_DEFLATED, WINDOW_GZIP, MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (len > UINT_MAX ||
+        deflateInit2(&z, LEVEL, Z_DEFLATED, WINDOW_GZIP, MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
         return -ENOMEM;
     bound = deflateBound(&z, len);
     if (!buf_reserve(to, bound)) {

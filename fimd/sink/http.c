@@ -1,5 +1,5 @@
-/* Owns: every use of libcurl: a handle a host, each with its connection. Interprets nothing of a reply but its
- * status and two headers.
+/* Owns: every use of libcurl: a handle a host, each with its connection. Interprets nothing of a reply but
+ * its status and two headers.
  *
  *   request ─► [gzip] ─► handle of the current host ─► reply, or the next host
  */
@@ -48,7 +48,7 @@ int http_init(void)
     return curl_global_init(CURL_GLOBAL_DEFAULT) ? -ENOMEM : 0;
 }
 
-/* --- setting up ---------------------------------------------------------------------------------------------- */
+/* --- setting up ----------------------------------------------------------------------------------------- */
 
 static char *copy(const struct blob *b)
 {
@@ -98,7 +98,8 @@ static CURLcode set_basics(struct host *host, const struct sender_config *config
     if (!r)
         r = curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout);
     if (!r)
-        r = curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_MS ? timeout : (long)CONNECT_MS);
+        r = curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
+                             timeout < CONNECT_MS ? timeout : (long)CONNECT_MS);
     if (!r)
         r = curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     if (!r)
@@ -183,7 +184,7 @@ const char *http_host(const struct http *h)
     return h->hosts[h->current].url;
 }
 
-/* --- headers ------------------------------------------------------------------------------------------------- */
+/* --- headers -------------------------------------------------------------------------------------------- */
 
 static bool add_header(struct curl_slist **list, const char *name, const char *value)
 {
@@ -220,7 +221,7 @@ static int make_headers(struct http *h, const char *type)
     return -ENOMEM;
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------- */
 
 static size_t take_body(char *data, size_t size, size_t count, void *ctx)
 {
@@ -330,7 +331,8 @@ static int ask_host(struct http *h, const struct http_request *request, const st
         r = curl_easy_perform(host->curl);
     if (!r)
         r = curl_easy_getinfo(host->curl, CURLINFO_RESPONSE_CODE, &status);
-    /* A server that turns a large body down early answers and hangs up while we still send: the answer counts. */
+    /* A server that turns a large body down early answers and hangs up while we still send: the answer
+     * counts. */
     if (r == CURLE_SEND_ERROR || r == CURLE_RECV_ERROR)
         curl_easy_getinfo(host->curl, CURLINFO_RESPONSE_CODE, &status);
     if ((r && status < 400) || status < 100 || status > 599) {

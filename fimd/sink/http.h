@@ -33,8 +33,8 @@ int http_init(void);
 int http_open(const struct sender_config *config, struct http **ret, struct fault *why);
 void http_close(struct http *h);
 
-/* Asks the current host, the next one when there is no answer, and so on once around. 0: there is a reply, be its
- * status what it may (end it with http_reply_fini). -errno: none of them answered. */
+/* Asks the current host, the next one when there is no answer, and so on once around. 0: there is a reply, be
+ * its status what it may (end it with http_reply_fini). -errno: none of them answered. */
 int http_ask(struct http *h, const struct http_request *request, struct http_reply *ret, struct fault *why);
 /* The next request goes to the next host. */
 void http_rotate(struct http *h);

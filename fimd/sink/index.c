@@ -55,7 +55,8 @@ int index_wildcard(const char *pattern, char ret[INDEX_NAME_SIZE])
     if (!from)
         n = snprintf(ret, INDEX_NAME_SIZE, "%s", pattern);
     else
-        n = snprintf(ret, INDEX_NAME_SIZE, "%.*s*%s", (int)(from - pattern), pattern, last[1] ? last + 2 : "");
+        n = snprintf(ret, INDEX_NAME_SIZE, "%.*s*%s", (int)(from - pattern), pattern,
+                     last[1] ? last + 2 : "");
     return n < INDEX_NAME_SIZE ? 0 : -ENAMETOOLONG;
 }
 

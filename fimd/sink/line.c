@@ -1,7 +1,7 @@
 /* An event as one line for people:
  *
- *   10:15:30 updated  /etc/sudoers   by jenkins (uid 1001) as root, from 10.1.2.3   vim ← sudo ← bash   size 1671→1714
- *   when     what     which file     who                                            with what           from what to what
+ *   10:15:30 updated  /etc/sudoers   by jenkins (uid 1001) as root, from 10.1.2.3   vim ← sudo   size 1671→1714
+ *   when     what     which file     who                                            how          what changed
  *
  * Whatever comes from the host (names, paths, addresses) is escaped: a terminal obeys what it is shown. */
 #include "fimd/sink/line.h"
@@ -37,7 +37,7 @@ static void put_escaped(struct line *l, const char *text)
     path_escape(l->to, text, strlen(text));
 }
 
-/* --- when and what ------------------------------------------------------------------------------------------ */
+/* --- when and what -------------------------------------------------------------------------------------- */
 
 static void put_when(struct line *l)
 {
@@ -110,7 +110,7 @@ static void put_paths(struct line *l)
     }
 }
 
-/* --- who ---------------------------------------------------------------------------------------------------- */
+/* --- who ------------------------------------------------------------------------------------------------ */
 
 static void put_user(struct line *l, uint32_t uid)
 {
@@ -187,7 +187,7 @@ static void put_who(struct line *l)
         put_programs(l, a);
 }
 
-/* --- from what to what -------------------------------------------------------------------------------------- */
+/* --- from what to what ---------------------------------------------------------------------------------- */
 
 static void put_owner_of(struct line *l, const struct entry *e)
 {
@@ -228,7 +228,8 @@ static const struct {
     {ATTR_GROUP, put_group_of}, {ATTR_SIZE, put_size_of},
 };
 
-enum { SIDE_EFFECTS = ATTR_MTIME | ATTR_CTIME | ATTR_INODE }; /* of any change: shown when there is nothing else */
+/* Of any change: shown when there is nothing else. */
+enum { SIDE_EFFECTS = ATTR_MTIME | ATTR_CTIME | ATTR_INODE };
 
 static void put_names(struct line *l, uint32_t changes)
 {
@@ -262,7 +263,7 @@ static void put_changes(struct line *l)
         put_names(l, rest);
 }
 
-/* --- the line ----------------------------------------------------------------------------------------------- */
+/* --- the line ------------------------------------------------------------------------------------------- */
 
 static void put_change(struct line *l)
 {

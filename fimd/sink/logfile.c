@@ -1,5 +1,5 @@
-/* Owns: the fd of a line file, its names when it is rotated, and the care that no reader ever finds half a line
- * that stays.
+/* Owns: the fd of a line file, its names when it is rotated, and the care that no reader ever finds half a
+ * line that stays.
  *
  *   lines ─► [renamed away? reopen] ─► [too long? rotate] ─► writev ─► short? cut back to the last whole line
  */
@@ -30,7 +30,7 @@ struct logfile {
     uint64_t size;
 };
 
-/* --- opening ------------------------------------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------------------------------- */
 
 static int make_directories(const char *path)
 {
@@ -107,8 +107,8 @@ static int64_t newline_before(int fd, int64_t end, char block[BLOCK])
     return -1;
 }
 
-/* What follows the last newline: nothing, or what a crash left of our own line: its beginning, or the zeroes of
- * blocks that were never written. */
+/* What follows the last newline: nothing, or what a crash left of our own line: its beginning, or the zeroes
+ * of blocks that were never written. */
 static int cut_torn_line(struct logfile *l, int fd, char block[BLOCK], struct fault *why)
 {
     int64_t whole = newline_before(fd, (int64_t)l->size, block) + 1;
@@ -119,7 +119,8 @@ static int cut_torn_line(struct logfile *l, int fd, char block[BLOCK], struct fa
     if (pread(fd, &first, 1, whole) != 1)
         return fail(l, why, EIO);
     if (first != '{' && first != '\0')
-        return fault_set(why, EINVAL, "%s: does not end in an event of fimd's; move the file away, or name another one",
+        return fault_set(why, EINVAL,
+                         "%s: does not end in an event of fimd's; move the file away, or name another one",
                          l->options.path);
     if (ftruncate(fd, whole) < 0)
         return fail(l, why, errno);
@@ -176,7 +177,7 @@ void logfile_close(struct logfile *l)
     free(l);
 }
 
-/* --- rotating ----------------------------------------------------------------------------------------------- */
+/* --- rotating ------------------------------------------------------------------------------------------- */
 
 static int numbered(const struct logfile *l, unsigned number, char ret[PATH_MAX])
 {
@@ -224,7 +225,7 @@ static int refresh(struct logfile *l, struct fault *why)
     return 0;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------ */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 /* How many of the lines go into the file before it is full; at least 1 into an empty one. */
 static size_t lines_that_fit(const struct logfile *l, const struct iovec *lines, size_t count)
@@ -302,7 +303,7 @@ int logfile_sync(struct logfile *l, struct fault *why)
     return fdatasync(l->fd) < 0 ? fail(l, why, errno) : 0;
 }
 
-/* --- the last line ------------------------------------------------------------------------------------------ */
+/* --- the last line -------------------------------------------------------------------------------------- */
 
 static int last_line(int fd, struct buf *ret)
 {

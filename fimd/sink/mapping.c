@@ -1,5 +1,5 @@
-/* The table of fields. Keywords are cut from searching, not from the document, at what Lucene takes: a term has at
- * most 32,766 bytes, which is 8,191 characters of four. */
+/* The table of fields. Keywords are cut from searching, not from the document, at what Lucene takes: a term
+ * has at most 32,766 bytes, which is 8,191 characters of four. */
 #include "fimd/sink/mapping.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The fields of a document and their types in an index. Pure. Only types that Elasticsearch and OpenSearch share. */
+/* The fields of a document and their types in an index. Pure. Only types that Elasticsearch and OpenSearch
+ * share. */
 #ifndef FIMD_SINK_MAPPING_H
 #define FIMD_SINK_MAPPING_H
 
@@ -8,7 +9,8 @@
 
 /* Puts "dynamic_templates", "properties" and so on into `mappings`. */
 void mapping_put(struct json *mappings);
-/* The type of a field by its path ("file.path"); NULL when it has none of its own and the dynamic templates hold. */
+/* The type of a field by its path ("file.path"); NULL when it has none of its own and the dynamic templates
+ * hold. */
 const char *mapping_type(const char *path);
 size_t mapping_count(void); /* of fields */
 

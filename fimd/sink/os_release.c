@@ -9,7 +9,10 @@ static const struct {
     const char *key;
     size_t offset, size;
 } fields[] = {
-#define FIELD(key, member) {key, offsetof(struct os_release, member), sizeof(((struct os_release *)0)->member)}
+#define FIELD(key, member)                                                                                   \
+    {                                                                                                        \
+        key, offsetof(struct os_release, member), sizeof(((struct os_release *)0)->member)                   \
+    }
     FIELD("ID", id),
     FIELD("ID_LIKE", id_like),
     FIELD("NAME", name),
@@ -21,9 +24,9 @@ static const struct {
 static const struct {
     const char *id, *family;
 } families[] = {
-    {"debian", "debian"}, {"ubuntu", "debian"}, {"fedora", "redhat"}, {"rhel", "redhat"}, {"centos", "redhat"},
-    {"amzn", "redhat"},   {"suse", "suse"},     {"opensuse", "suse"}, {"sles", "suse"},   {"arch", "arch"},
-    {"alpine", "alpine"}, {"gentoo", "gentoo"},
+    {"debian", "debian"}, {"ubuntu", "debian"}, {"fedora", "redhat"}, {"rhel", "redhat"},
+    {"centos", "redhat"}, {"amzn", "redhat"},   {"suse", "suse"},     {"opensuse", "suse"},
+    {"sles", "suse"},     {"arch", "arch"},     {"alpine", "alpine"}, {"gentoo", "gentoo"},
 };
 
 static void unquote(const char *value, size_t len, char *ret, size_t size)

@@ -214,7 +214,8 @@ int secrets_config(const struct secrets *s, const struct output_settings *o, str
     };
 
     if (!o->hosts.count || o->hosts.count > SENDER_HOSTS_MOST)
-        return fault_set(why, E2BIG, "%s: has %zu hosts; give 1 to %d", o->name, o->hosts.count, SENDER_HOSTS_MOST);
+        return fault_set(why, E2BIG, "%s: has %zu hosts; give 1 to %d", o->name, o->hosts.count,
+                         SENDER_HOSTS_MOST);
     for (size_t i = 0; i < o->hosts.count; i++)
         c.hosts[c.hosts_count++] = (struct blob){o->hosts.list[i], strlen(o->hosts.list[i])};
     *ret = c;

@@ -1,5 +1,5 @@
-/* The network process's loop. The first frame must be a CONFIG, which says whom to become; until then nothing is
- * looked at that comes from outside.
+/* The network process's loop. The first frame must be a CONFIG, which says whom to become; until then nothing
+ * is looked at that comes from outside.
  *
  *   CONFIG ─► confine (the first time) ─► http_open
  *   POST   ─► http_ask ─► bulk_judge ─► REPLY
@@ -27,7 +27,7 @@ struct sender {
     struct buf in, out;
 };
 
-/* --- frames over the socket ---------------------------------------------------------------------------------- */
+/* --- frames over the socket ----------------------------------------------------------------------------- */
 
 static int read_exactly(int fd, uint8_t *to, size_t len)
 {
@@ -79,7 +79,7 @@ static int write_out(struct sender *s)
     return 0;
 }
 
-/* --- CONFIG -------------------------------------------------------------------------------------------------- */
+/* --- CONFIG --------------------------------------------------------------------------------------------- */
 
 static int take_config(struct sender *s)
 {
@@ -100,7 +100,7 @@ static int take_config(struct sender *s)
     return 0;
 }
 
-/* --- POST ---------------------------------------------------------------------------------------------------- */
+/* --- POST ----------------------------------------------------------------------------------------------- */
 
 static void put_text(struct sender_reply *reply, const char *host, const char *text)
 {
@@ -137,8 +137,8 @@ static void judge(struct sender *s, const struct sender_post *post, const struct
         http_rotate(s->http); /* perhaps another host is better off */
 }
 
-static void post(struct sender *s, const struct sender_post *what, const char *path, struct sender_reply *reply,
-                 struct bulk_item *items)
+static void post(struct sender *s, const struct sender_post *what, const char *path,
+                 struct sender_reply *reply, struct bulk_item *items)
 {
     struct http_request request = {
         .method = "POST", .path = path, .content_type = "application/x-ndjson", .body = what->body};
@@ -178,7 +178,7 @@ static int take_post(struct sender *s)
     return error;
 }
 
-/* --- the process --------------------------------------------------------------------------------------------- */
+/* --- the process ---------------------------------------------------------------------------------------- */
 
 static int serve_one(struct sender *s)
 {

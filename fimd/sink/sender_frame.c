@@ -11,7 +11,7 @@ enum {
     REPLY_MOST = 1 + 4 * 10 + 2 * 10 + SENDER_TEXT_SIZE + SENDER_PEER_SIZE,
 };
 
-/* --- making ------------------------------------------------------------------------------------------------- */
+/* --- making --------------------------------------------------------------------------------------------- */
 
 static size_t begin(struct buf *to, enum frame_type type)
 {
@@ -71,7 +71,8 @@ static void put_text(struct buf *to, const char *text, size_t size)
     buf_put_bytes(to, text, strnlen(text, size - 1));
 }
 
-void frame_put_reply(struct buf *to, const struct sender_reply *reply, const struct bulk_item *items, size_t count)
+void frame_put_reply(struct buf *to, const struct sender_reply *reply, const struct bulk_item *items,
+                     size_t count)
 {
     size_t at = begin(to, FRAME_REPLY);
 
@@ -91,7 +92,7 @@ void frame_put_reply(struct buf *to, const struct sender_reply *reply, const str
     end(to, at);
 }
 
-/* --- taking apart ------------------------------------------------------------------------------------------- */
+/* --- taking apart --------------------------------------------------------------------------------------- */
 
 long frame_length(const uint8_t header[FRAME_HEADER_SIZE], size_t most)
 {
@@ -155,7 +156,8 @@ int frame_get_config(const uint8_t *data, size_t len, struct sender_config *ret)
     c.verify = slice_u8(&s);
     c.gzip = slice_u8(&s) != 0;
     c.timeout_ms = slice_varint(&s);
-    if (s.failed || s.len || c.verify > TLS_VERIFY_NONE || !is_string(&c.authorization) || !is_string(&c.pinned))
+    if (s.failed || s.len || c.verify > TLS_VERIFY_NONE || !is_string(&c.authorization) ||
+        !is_string(&c.pinned))
         return -EBADMSG;
     *ret = c;
     return 0;
@@ -226,7 +228,8 @@ static int get_items(struct slice *s, unsigned outcome, size_t count, struct bul
     return error;
 }
 
-int frame_get_reply(const uint8_t *data, size_t len, size_t count, struct sender_reply *ret, struct bulk_item *items)
+int frame_get_reply(const uint8_t *data, size_t len, size_t count, struct sender_reply *ret,
+                    struct bulk_item *items)
 {
     struct sender_reply r = {0};
     struct slice s;

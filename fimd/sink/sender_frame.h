@@ -62,7 +62,8 @@ struct sender_reply {
 /* Each appends a whole frame. to->failed tells of lacking memory. */
 void frame_put_config(struct buf *to, const struct sender_config *config);
 void frame_put_post(struct buf *to, const struct sender_post *post);
-void frame_put_reply(struct buf *to, const struct sender_reply *reply, const struct bulk_item *items, size_t count);
+void frame_put_reply(struct buf *to, const struct sender_reply *reply, const struct bulk_item *items,
+                     size_t count);
 
 /* The length after the header; -EBADMSG when over `most` or zero. */
 long frame_length(const uint8_t header[FRAME_HEADER_SIZE], size_t most);
@@ -73,6 +74,7 @@ size_t frame_reply_most(size_t count);
 int frame_get_config(const uint8_t *data, size_t len, struct sender_config *ret);
 int frame_get_post(const uint8_t *data, size_t len, struct sender_post *ret);
 /* items: `count`, filled when the outcome is BULK_ITEMS, which must tell of exactly that many. */
-int frame_get_reply(const uint8_t *data, size_t len, size_t count, struct sender_reply *ret, struct bulk_item *items);
+int frame_get_reply(const uint8_t *data, size_t len, size_t count, struct sender_reply *ret,
+                    struct bulk_item *items);
 
 #endif

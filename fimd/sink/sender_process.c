@@ -1,8 +1,8 @@
 /* Owns: the child process and our end of the socket pair.
  *
- * The child is this very program (by /proc/self/exe, so that an upgrade on disk cannot mix two versions), with
- * nothing of ours but its end of the pair: no other descriptor, and of the environment only what says how to reach
- * the network. */
+ * The child is this very program (by /proc/self/exe, so that an upgrade on disk cannot mix two versions),
+ * with nothing of ours but its end of the pair: no other descriptor, and of the environment only what says
+ * how to reach the network. */
 #include "fimd/sink/sender_process.h"
 
 #include "fimd/rt/clock.h"
@@ -150,15 +150,17 @@ int sender_lost(struct sender_process *p, struct fault *why)
     wait_a_moment(p->pid);
     status = reap(p);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-        return fault_set(why, EPIPE, "the network process did what it must not do and was killed; it is started again");
+        return fault_set(why, EPIPE,
+                         "the network process did what it must not do and was killed; it is started again");
     if (WIFSIGNALED(status))
-        return fault_set(why, EPIPE, "the network process was ended by signal %d; it is started again", WTERMSIG(status));
+        return fault_set(why, EPIPE, "the network process was ended by signal %d; it is started again",
+                         WTERMSIG(status));
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXEC_FAILED)
         return fault_set(why, EPIPE, "the network process could not be executed");
     return fault_set(why, EPIPE, "the network process ended; it is started again");
 }
 
-/* --- talking ------------------------------------------------------------------------------------------------- */
+/* --- talking -------------------------------------------------------------------------------------------- */
 
 static int wait_for(int fd, short events, int64_t until)
 {
@@ -234,14 +236,15 @@ int sender_read(struct sender_process *p, struct buf *ret, size_t most, int64_t 
     return read_exactly(p, ret->data, ret->len, until);
 }
 
-/* --- the account --------------------------------------------------------------------------------------------- */
+/* --- the account ---------------------------------------------------------------------------------------- */
 
 static bool look_up(const char *user, uid_t *ret_uid, gid_t *ret_gid)
 {
     struct passwd entry, *found = NULL;
     char buffer[NAME_BUFFER];
 
-    if (!user || !*user || getpwnam_r(user, &entry, buffer, sizeof(buffer), &found) || !found || !found->pw_uid)
+    if (!user || !*user || getpwnam_r(user, &entry, buffer, sizeof(buffer), &found) || !found ||
+        !found->pw_uid)
         return false;
     *ret_uid = found->pw_uid;
     *ret_gid = found->pw_gid;

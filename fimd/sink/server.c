@@ -11,7 +11,8 @@ static int take_version(const char *version, bool opensearch, struct server *ret
 {
     struct server s = {.known = true, .opensearch = opensearch};
 
-    if (!version || strlen(version) >= sizeof(s.version) || sscanf(version, "%3u.%3u", &s.major, &s.minor) != 2)
+    if (!version || strlen(version) >= sizeof(s.version) ||
+        sscanf(version, "%3u.%3u", &s.major, &s.minor) != 2)
         return -EBADMSG;
     strcpy(s.version, version);
     *ret = s;
@@ -23,7 +24,8 @@ int server_parse_root(const char *body, size_t len, struct server *ret)
     struct json *root = json_parse(body, len);
     const struct json *version = json_get(root, "version");
     const char *distribution = json_get_text(version, "distribution");
-    int error = take_version(json_get_text(version, "number"), distribution && !strcmp(distribution, "opensearch"), ret);
+    int error = take_version(json_get_text(version, "number"),
+                             distribution && !strcmp(distribution, "opensearch"), ret);
 
     json_free(root);
     return error;

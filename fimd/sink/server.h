@@ -13,7 +13,8 @@ struct server {
 
 /* The reply to GET /. -EBADMSG when it is no such reply; ret is then untouched. */
 int server_parse_root(const char *body, size_t len, struct server *ret);
-/* The reply to GET /_nodes/_local?filter_path=nodes.*.version, and whether its header called it Elasticsearch. */
+/* The reply to GET /_nodes/_local?filter_path=nodes.*.version, and whether its header called it
+ * Elasticsearch. */
 int server_parse_nodes(const char *body, size_t len, bool elastic, struct server *ret);
 /* "Elasticsearch 8.19.2"; "" unknown. */
 void server_describe(const struct server *s, char *ret, size_t size);

@@ -1,5 +1,5 @@
-/* The privileged half of the set-up: reads the secrets, forks a process that gives up all rights, and passes on
- * the lines that it says. What comes back is text for a person, made harmless. */
+/* The privileged half of the set-up: reads the secrets, forks a process that gives up all rights, and passes
+ * on the lines that it says. What comes back is text for a person, made harmless. */
 #include "fimd/sink/setup.h"
 
 #include "baseline/path.h"
@@ -20,7 +20,7 @@
 /* A message on the pair: one byte that says what it is, then text. A sequenced socket keeps them apart. */
 enum { SAYS_LINE = 'L', SAYS_FAULT = 'F', SAYS_DONE = 'D', MESSAGE_SIZE = 2048 };
 
-/* --- in the child -------------------------------------------------------------------------------------------- */
+/* --- in the child --------------------------------------------------------------------------------------- */
 
 static void tell(int fd, char what, int error, const char *text)
 {
@@ -39,7 +39,8 @@ static void tell_line(void *ctx, const char *line)
     tell(*(int *)ctx, SAYS_LINE, 0, line);
 }
 
-static int run_child(int fd, pid_t parent, const struct sender_config *config, const char *index, bool dry_run)
+static int run_child(int fd, pid_t parent, const struct sender_config *config, const char *index,
+                     bool dry_run)
 {
     struct fault fault = {0};
     struct http *http = NULL;
@@ -61,7 +62,7 @@ static int run_child(int fd, pid_t parent, const struct sender_config *config, c
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* --- in the parent ------------------------------------------------------------------------------------------- */
+/* --- in the parent -------------------------------------------------------------------------------------- */
 
 static void pass_on(const char *text, size_t len, setup_line_fn line, void *ctx)
 {
@@ -103,8 +104,8 @@ static int listen_to(int fd, setup_line_fn line, void *ctx, struct fault *why)
     }
 }
 
-static int run(const struct sender_config *config, const char *index, bool dry_run, setup_line_fn line, void *ctx,
-               struct fault *why)
+static int run(const struct sender_config *config, const char *index, bool dry_run, setup_line_fn line,
+               void *ctx, struct fault *why)
 {
     pid_t parent = getpid(), child;
     int pair[2], error;
@@ -117,7 +118,8 @@ static int run(const struct sender_config *config, const char *index, bool dry_r
         _exit(run_child(pair[1], parent, config, index, dry_run));
     }
     close(pair[1]);
-    error = child < 0 ? fault_set(why, errno, "fork: %s", strerror(errno)) : listen_to(pair[0], line, ctx, why);
+    error =
+        child < 0 ? fault_set(why, errno, "fork: %s", strerror(errno)) : listen_to(pair[0], line, ctx, why);
     close(pair[0]);
     if (child > 0) {
         kill(child, SIGKILL);
@@ -127,8 +129,8 @@ static int run(const struct sender_config *config, const char *index, bool dry_r
     return error;
 }
 
-int setup_elasticsearch(const struct output_settings *settings, const char *user, bool dry_run, setup_line_fn line,
-                        void *ctx, struct fault *why)
+int setup_elasticsearch(const struct output_settings *settings, const char *user, bool dry_run,
+                        setup_line_fn line, void *ctx, struct fault *why)
 {
     const char *mistake = index_is_dated(settings->index) ? NULL : index_mistake(settings->index);
     struct sender_config config;

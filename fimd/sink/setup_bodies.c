@@ -21,7 +21,8 @@ static void put_patterns(struct json *list, const char *index)
         json_put_text(list, NULL, pattern);
 }
 
-/* Templates have it everywhere; pipelines and policies only with newer Elasticsearchs, never with OpenSearch. */
+/* Templates have it everywhere; pipelines and policies only with newer Elasticsearchs, never with OpenSearch.
+ */
 static void put_meta(struct json *to)
 {
     struct json *meta = json_put_object(to, "_meta");
@@ -50,8 +51,8 @@ struct json *setup_template_body(const struct setup_template *t)
     return root;
 }
 
-/* event.ingested: when the server got it. Rules that run every few minutes look by it; by @timestamp they would
- * never see what waited through an outage. */
+/* event.ingested: when the server got it. Rules that run every few minutes look by it; by @timestamp they
+ * would never see what waited through an outage. */
 struct json *setup_pipeline_body(void)
 {
     struct json *root = json_object(), *set;

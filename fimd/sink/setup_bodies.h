@@ -1,5 +1,5 @@
-/* What `fimctl setup elasticsearch` sends: index template, lifecycle, pipeline. Pure. Trees are the caller's to
- * free; NULL out of memory. */
+/* What `fimctl setup elasticsearch` sends: index template, lifecycle, pipeline. Pure. Trees are the caller's
+ * to free; NULL out of memory. */
 #ifndef FIMD_SINK_SETUP_BODIES_H
 #define FIMD_SINK_SETUP_BODIES_H
 

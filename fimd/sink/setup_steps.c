@@ -1,9 +1,9 @@
 /* The steps of the set-up:
  *
- *   probe ─► pipeline (has it `set`?) ─► lifecycle (ILM, or ISM) ─► template with what is there ─► does it win?
+ *   probe ─► pipeline (has it `set`?) ─► lifecycle (ILM, or ISM) ─► template with what is there ─► is it taken?
  *
- * What exists already under our names and is a person's to change (the lifecycle) is kept; the template and the
- * pipeline are fimd's own and are brought up to date. */
+ * What exists already under our names and is a person's to change (the lifecycle) is kept; the template and
+ * the pipeline are fimd's own and are brought up to date. */
 #include "fimd/sink/setup_steps.h"
 
 #include "fimd/rt/clock.h"
@@ -41,7 +41,7 @@ static void say(struct setup *s, const char *format, ...)
     s->line(s->ctx, line);
 }
 
-/* --- requests ------------------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------------- */
 
 static int ask(struct setup *s, const char *method, const char *path, const struct json *body,
                struct http_reply *reply, struct fault *why)
@@ -136,11 +136,13 @@ static int denied(int status, const char *what, const char *words, struct fault 
 {
     if (status != 401 && status != 403)
         return 0;
-    return fault_set(why, EACCES, "%s: %s; the set-up needs an account with manage_index_templates, manage_ilm and "
-                                  "manage_pipeline, the daemon does not", what, words);
+    return fault_set(why, EACCES,
+                     "%s: %s; the set-up needs an account with manage_index_templates, manage_ilm and "
+                     "manage_pipeline, the daemon does not",
+                     what, words);
 }
 
-/* --- what server --------------------------------------------------------------------------------------------- */
+/* --- what server ---------------------------------------------------------------------------------------- */
 
 static int step_probe(struct setup *s, struct fault *why)
 {
@@ -157,11 +159,12 @@ static int step_probe(struct setup *s, struct fault *why)
     if (s->server.opensearch ? s->server.major < OLDEST_OPENSEARCH
                              : s->server.major < OLDEST_MAJOR ||
                                    (s->server.major == OLDEST_MAJOR && s->server.minor < OLDEST_MINOR))
-        return fault_set(why, ENOTSUP, "%s has no data streams; fimd needs Elasticsearch 7.9 or OpenSearch 1", text);
+        return fault_set(why, ENOTSUP, "%s has no data streams; fimd needs Elasticsearch 7.9 or OpenSearch 1",
+                         text);
     return 0;
 }
 
-/* --- pipeline ------------------------------------------------------------------------------------------------ */
+/* --- pipeline ------------------------------------------------------------------------------------------- */
 
 static bool names_set(const struct json *processors)
 {
@@ -202,12 +205,13 @@ static int step_pipeline(struct setup *s, struct fault *why)
     if (s->pipeline)
         say(s, "pipeline: fimd sets event.ingested");
     else
-        say(s, "pipeline: left out (%s); events have no event.ingested, by which detection rules find late ones",
+        say(s,
+            "pipeline: left out (%s); events have no event.ingested, by which detection rules find late ones",
             found ? words : "the server has no processor `set`");
     return 0;
 }
 
-/* --- lifecycle ----------------------------------------------------------------------------------------------- */
+/* --- lifecycle ------------------------------------------------------------------------------------------ */
 
 static int step_lifecycle(struct setup *s, struct fault *why)
 {
@@ -239,7 +243,7 @@ static int step_lifecycle(struct setup *s, struct fault *why)
     return 0;
 }
 
-/* --- template ------------------------------------------------------------------------------------------------ */
+/* --- template ------------------------------------------------------------------------------------------- */
 
 static void template_path(const struct setup *s, char ret[PATH_SIZE])
 {
@@ -270,7 +274,8 @@ static int step_template(struct setup *s, struct fault *why)
     return 0;
 }
 
-/* The server says what an index of this name would get: another template of a higher priority may be in the way. */
+/* The server says what an index of this name would get: another template of a higher priority may be in the
+ * way. */
 static int step_check(struct setup *s, struct fault *why)
 {
     char name[INDEX_NAME_SIZE], path[PATH_SIZE];
@@ -294,8 +299,10 @@ static int step_check(struct setup *s, struct fault *why)
     if (reply.status != 200)
         say(s, "check: the server does not tell which template %s would get (HTTP %u)", name, reply.status);
     else if (!ours)
-        return fault_set(why, EEXIST, "template: %s would get another template than fimd's, of a higher priority; see "
-                                      "GET /_index_template", name);
+        return fault_set(why, EEXIST,
+                         "template: %s would get another template than fimd's, of a higher priority; see "
+                         "GET /_index_template",
+                         name);
     else
         say(s, "check: %s gets this template", name);
     return 0;
@@ -314,7 +321,8 @@ static void hint_at_rollover(struct setup *s)
             s->index);
 }
 
-int setup_run(struct http *http, const char *index, bool dry_run, setup_line_fn line, void *ctx, struct fault *why)
+int setup_run(struct http *http, const char *index, bool dry_run, setup_line_fn line, void *ctx,
+              struct fault *why)
 {
     static int (*const steps[])(struct setup *, struct fault *) = {
         step_probe, step_pipeline, step_lifecycle, step_template, step_check,

@@ -5,6 +5,7 @@
 #include "fimd/sink/http.h"
 #include "fimd/sink/setup.h"
 
-int setup_run(struct http *http, const char *index, bool dry_run, setup_line_fn line, void *ctx, struct fault *why);
+int setup_run(struct http *http, const char *index, bool dry_run, setup_line_fn line, void *ctx,
+              struct fault *why);
 
 #endif

@@ -1,6 +1,6 @@
 /* Where events go. A sink is told batches of rendered events in order, and gives a verdict for each; what it
- * does not settle comes again. Cursors, filters, back-off and dead letters are the caller's (flow/ship). A sink
- * is used by one thread. sink/console.c is the smallest one and shows the interface. */
+ * does not settle comes again. Cursors, filters, back-off and dead letters are the caller's (flow/ship). A
+ * sink is used by one thread. sink/console.c is the smallest one and shows the interface. */
 #ifndef FIMD_SINK_SINK_H
 #define FIMD_SINK_SINK_H
 
@@ -46,14 +46,17 @@ struct sink_class {
     int64_t (*last)(struct sink *s);
     /* 0: verdicts are filled (some may be SINK_RETRY). -EMSGSIZE: too much at once, try with fewer.
      * Any other -errno: nothing was settled, `why` tells, try again after at least *retry_after ns. */
-    int (*deliver)(struct sink *s, struct sink_item *items, size_t count, int64_t *retry_after, struct fault *why);
+    int (*deliver)(struct sink *s, struct sink_item *items, size_t count, int64_t *retry_after,
+                   struct fault *why);
     /* The pid of the sink's own process, whose events are to be ignored; 0 none. Changes when that process is
      * restarted. May be NULL; any thread. */
     pid_t (*process)(struct sink *s);
-    /* Who is at the other end, for `status` ("Elasticsearch 8.19.2"): "" while unknown. Any thread. May be NULL. */
+    /* Who is at the other end, for `status` ("Elasticsearch 8.19.2"): "" while unknown. Any thread. May be
+     * NULL. */
     void (*peer)(struct sink *s, char *ret, size_t size);
-    /* Makes a deliver() that is waiting for somebody return soon, with an error: for an orderly stop, which must
-     * not wait for a server that does not answer. Any thread. May be NULL: deliver() never waits long. */
+    /* Makes a deliver() that is waiting for somebody return soon, with an error: for an orderly stop, which
+     * must not wait for a server that does not answer. Any thread. May be NULL: deliver() never waits long.
+     */
     void (*interrupt)(struct sink *s);
 };
 

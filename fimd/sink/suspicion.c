@@ -1,6 +1,6 @@
-/* Poison or a wrong set-up? A batch that has a document taken speaks for the set-up. One refused as a whole, each
- * document for the same reason, speaks against it. A single one says nothing by itself: some may be given up in a
- * row (they are kept as dead letters), if the server has ever taken any. */
+/* Poison or a wrong set-up? A batch that has a document taken speaks for the set-up. One refused as a whole,
+ * each document for the same reason, speaks against it. A single one says nothing by itself: some may be
+ * given up in a row (they are kept as dead letters), if the server has ever taken any. */
 #include "fimd/sink/suspicion.h"
 
 #include <string.h>

@@ -9,8 +9,9 @@
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* Days since 1970-01-01 → date. Counted in eras of 400 years (146,097 days) that begin with a March, so that the
- * leap day is the last of its year. gmtime_r does the same but takes the lock of the time zone each time. */
+/* Days since 1970-01-01 → date. Counted in eras of 400 years (146,097 days) that begin with a March, so that
+ * the leap day is the last of its year. gmtime_r does the same but takes the lock of the time zone each time.
+ */
 static void date_of_days(int64_t days, struct text_date *ret)
 {
     int64_t shifted = days + 719468; /* from 0000-03-01 */

@@ -9,8 +9,8 @@ static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 enum { DIGITS_MOST = 24, CHARACTER_MOST = 4 };
 
-/* Room for n bytes at the end, taken; NULL out of memory. Short pieces are most of a document: one look at the
- * room each is enough. */
+/* Room for n bytes at the end, taken; NULL out of memory. Short pieces are most of a document: one look at
+ * the room each is enough. */
 static uint8_t *take(struct buf *to, size_t n)
 {
     uint8_t *at;
@@ -73,7 +73,7 @@ void writer_end_array(struct writer *w)
     end(w, ']');
 }
 
-/* --- strings ------------------------------------------------------------------------------------------------- */
+/* --- strings -------------------------------------------------------------------------------------------- */
 
 /* How many bytes from here on stand for themselves. */
 static size_t plain_run(const uint8_t *bytes, size_t len)
@@ -179,7 +179,7 @@ void writer_foreign_key(struct writer *w, const char *key)
     w->comma = false;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------------------------------------- */
 
 static const char *digits_of(uint64_t value, char text[DIGITS_MOST])
 {

@@ -1,6 +1,7 @@
-/* Writes JSON straight into a buffer: a document an event is made tens of thousands of times a second, and a tree
- * of a hundred nodes costs five times what its text does. Knows how to quote and where commas go; that brackets
- * match and no key comes twice is the caller's part (and its tests'). Errors are the buffer's `failed`. Pure. */
+/* Writes JSON straight into a buffer: a document an event is made tens of thousands of times a second, and a
+ * tree of a hundred nodes costs five times what its text does. Knows how to quote and where commas go; that
+ * brackets match and no key comes twice is the caller's part (and its tests'). Errors are the buffer's
+ * `failed`. Pure. */
 #ifndef FIMD_SINK_WRITER_H
 #define FIMD_SINK_WRITER_H
 

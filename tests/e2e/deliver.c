@@ -1,8 +1,8 @@
-/* Delivers a number of made-up changes to a server by the sink `elasticsearch`, with the patience of the daemon:
- * what is not settled comes again, smaller when it was too large, until all is settled or time is up. Then one line
- * of JSON says how it went. Driven by tests/e2e/elasticsearch.
+/* Delivers a number of made-up changes to a server by the sink `elasticsearch`, with the patience of the
+ * daemon: what is not settled comes again, smaller when it was too large, until all is settled or time is up.
+ * Then one line of JSON says how it went. Driven by tests/e2e/elasticsearch.
  *
- *   e2e_deliver --host URL --from N --to N [--batch N] [--poison N] [--large N] [--for SECONDS] [options of an output]
+ *   e2e_deliver --host URL --from N --to N [--batch N] [--poison N] [--large N] [--for SECONDS] [an output's…]
  *   e2e_deliver --host URL --setup [--dry-run]
  */
 #include <errno.h>
@@ -38,7 +38,7 @@ struct job {
     char reason[200];
 };
 
-/* --- options ------------------------------------------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------------------------------------- */
 
 static const struct option options[] = {
     {"host", 1, NULL, 'h'},         {"index", 1, NULL, 'i'},    {"pipeline", 1, NULL, 'p'},
@@ -119,16 +119,21 @@ static bool parse(struct job *j, int argc, char **argv)
     return j->settings.hosts.count > 0;
 }
 
-/* --- documents ----------------------------------------------------------------------------------------------- */
+/* --- documents ------------------------------------------------------------------------------------------ */
 
 static void make_event(struct event *e, uint64_t sequence)
 {
-    *e = (struct event){.sequence = sequence, .kind = EVENT_CHANGE, .severity = SEVERITY_HIGH,
-                        .actions = ACTION_UPDATED, .source = SOURCE_FANOTIFY, .changes = ATTR_SIZE | ATTR_CONTENT};
+    *e = (struct event){.sequence = sequence,
+                        .kind = EVENT_CHANGE,
+                        .severity = SEVERITY_HIGH,
+                        .actions = ACTION_UPDATED,
+                        .source = SOURCE_FANOTIFY,
+                        .changes = ATTR_SIZE | ATTR_CONTENT};
     e->time = e->created = clock_real();
     e->path = strdup("/etc/sudoers");
     e->rule = strdup("sudoers");
-    e->before = (struct entry){.type = ENTRY_FILE, .mode = 0440, .size = sequence, .inode = sequence, .nlink = 1};
+    e->before =
+        (struct entry){.type = ENTRY_FILE, .mode = 0440, .size = sequence, .inode = sequence, .nlink = 1};
     e->after = e->before;
     e->after.size++;
     for (size_t i = 0; i < 8; i++) /* the id of a document is made of this and its time */
@@ -139,7 +144,8 @@ static void make_event(struct event *e, uint64_t sequence)
 static void render(struct job *j, uint64_t sequence, const struct event *e, struct buf *text)
 {
     if (sequence == j->poison) { /* no index takes such a time */
-        buf_printf(text, "{\"@timestamp\":\"never\",\"event\":{\"sequence\":%llu}}", (unsigned long long)sequence);
+        buf_printf(text, "{\"@timestamp\":\"never\",\"event\":{\"sequence\":%llu}}",
+                   (unsigned long long)sequence);
         return;
     }
     document_render(j->host, e, VOCAB_FIM, text);
@@ -152,7 +158,7 @@ static void render(struct job *j, uint64_t sequence, const struct event *e, stru
     buf_put_str(text, "\"}");
 }
 
-/* --- delivering ---------------------------------------------------------------------------------------------- */
+/* --- delivering ----------------------------------------------------------------------------------------- */
 
 static void note_fault(struct job *j, const char *text)
 {
@@ -248,7 +254,7 @@ static bool deliver_batch(struct job *j, uint64_t from, size_t count)
     return done;
 }
 
-/* --- the account of it ---------------------------------------------------------------------------------------- */
+/* --- the account of it ---------------------------------------------------------------------------------- */
 
 static void tell(const struct job *j)
 {
@@ -311,9 +317,15 @@ static int run(struct job *j)
 int main(int argc, char **argv)
 {
     struct job job = {
-        .settings = {.type = OUTPUT_ELASTICSEARCH, .name = (char *)"es", .index = (char *)"logs-fim.event-default",
-                     .gzip = true, .timeout = 10 * NS_PER_S},
-        .batch = 500, .from = 1, .to = 1, .until = clock_mono() + 60 * NS_PER_S,
+        .settings = {.type = OUTPUT_ELASTICSEARCH,
+                     .name = (char *)"es",
+                     .index = (char *)"logs-fim.event-default",
+                     .gzip = true,
+                     .timeout = 10 * NS_PER_S},
+        .batch = 500,
+        .from = 1,
+        .to = 1,
+        .until = clock_mono() + 60 * NS_PER_S,
     };
     int result;
 

@@ -29,7 +29,8 @@ static int try_secret(void)
 
 static int try_write(void)
 {
-    return open("/tmp/fimd-confined", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 && errno == EPERM ? GOOD : BAD;
+    return open("/tmp/fimd-confined", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 && errno == EPERM ? GOOD
+                                                                                                  : BAD;
 }
 
 static int try_resolve(void)
@@ -123,7 +124,8 @@ Test(confine, leaves_the_network_and_nothing_else, .timeout = 60)
             cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == attempts[i].signal, "%s: status %x",
                       attempts[i].name, status);
         else
-            cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == GOOD, "%s: status %x", attempts[i].name, status);
+            cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == GOOD, "%s: status %x", attempts[i].name,
+                      status);
     }
 }
 

@@ -379,7 +379,8 @@ enum { MOST_US = 2000 };
 enum { MOST_US = 150 };
 #endif
 
-/* The bound is generous to a busy machine; what it is for is to notice when rendering becomes ten times slower. */
+/* The bound is generous to a busy machine; what it is for is to notice when rendering becomes ten times
+ * slower. */
 Test(document, rendering_is_quick)
 {
     enum { ROUNDS = 2000 };

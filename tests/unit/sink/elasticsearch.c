@@ -15,8 +15,8 @@
 #include "sample.h"
 #include "server.h"
 
-/* The network process is this very program, started again: what main() does in fimd is done here before criterion
- * looks at the arguments. */
+/* The network process is this very program, started again: what main() does in fimd is done here before
+ * criterion looks at the arguments. */
 __attribute__((constructor)) static void be_the_sender(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], SENDER_ARGUMENT))
@@ -51,14 +51,17 @@ static void rig_open(struct rig *r, const struct server_script *script, size_t s
     server_start(r->server, script, steps);
     r->host = sample_host();
     r->context.host = r->host;
-    r->settings = (struct output_settings){.type = OUTPUT_ELASTICSEARCH, .name = (char *)"es",
-                                           .index = (char *)"logs-fim.event-default", .timeout = 5 * NS_PER_S};
+    r->settings = (struct output_settings){.type = OUTPUT_ELASTICSEARCH,
+                                           .name = (char *)"es",
+                                           .index = (char *)"logs-fim.event-default",
+                                           .timeout = 5 * NS_PER_S};
     strings_add(&r->settings.hosts, r->server->url);
     cr_assert_eq(class()->open(&r->settings, &r->context, &r->sink, &r->why), 0);
     for (size_t i = 0; i < ITEMS_MOST; i++) {
         snprintf(r->ids[i], sizeof(r->ids[i]), "id%zu", i);
         r->events[i].time = 1788513330123000000;
-        r->items[i] = (struct sink_item){.event = &r->events[i], .id = r->ids[i], .json = "{\"a\":1}", .json_len = 7};
+        r->items[i] =
+            (struct sink_item){.event = &r->events[i], .id = r->ids[i], .json = "{\"a\":1}", .json_len = 7};
     }
 }
 
@@ -96,7 +99,8 @@ Test(elasticsearch, delivers_over_one_connection, .timeout = 60)
     cr_expect_eq(r.server->connections, 1);
     class()->peer(r.sink, peer, sizeof(peer));
     cr_expect_str_eq(peer, "Elasticsearch 8.17.0");
-    cr_expect_not_null(strstr(server_request(r.server, 0), "POST /logs-fim.event-default/_bulk?filter_path="));
+    cr_expect_not_null(
+        strstr(server_request(r.server, 0), "POST /logs-fim.event-default/_bulk?filter_path="));
     cr_expect_not_null(strstr(server_request(r.server, 0), "Content-Type: application/x-ndjson\r\n"));
     cr_expect_not_null(strstr(server_request(r.server, 0), "{\"create\":{\"_id\":\"id0\"}}\n{\"a\":1}\n"));
     cr_expect_null(strstr(server_request(r.server, 0), "Expect:"));
@@ -137,7 +141,8 @@ static const struct server_script elsewhere[] = {{404, NULL, "", 0}};
 static const struct server_script nonsense[] = {{200, NULL, "{\"items\":[]}", 0}};
 static const struct server_script gone[] = {{200, NULL, NULL, 1}};
 static const struct server_script cut[] = {{200, NULL, NULL, 2}};
-static const struct server_script refused[] = {{400, NULL, "{\"error\":{\"type\":\"t\",\"reason\":\"r\"}}", 0}};
+static const struct server_script refused[] = {
+    {400, NULL, "{\"error\":{\"type\":\"t\",\"reason\":\"r\"}}", 0}};
 
 #define POISON(type) "{\"create\":{\"status\":400,\"error\":{\"type\":\"" type "\",\"reason\":\"r\"}}}"
 #define FORBIDDEN "{\"create\":{\"status\":403,\"error\":{\"type\":\"security_exception\",\"reason\":\"r\"}}}"

@@ -245,7 +245,8 @@ Test(file, is_not_lured_elsewhere)
         traps[i].make(b.path);
         b.settings.path = b.path;
         b.context.host = b.host;
-        cr_expect_eq(file_class()->open(&b.settings, &b.context, &b.sink, &why), traps[i].error, "%s", why.text);
+        cr_expect_eq(file_class()->open(&b.settings, &b.context, &b.sink, &why), traps[i].error, "%s",
+                     why.text);
         cr_expect_neq(why.text[0], '\0');
         bench_fini(&b);
     }

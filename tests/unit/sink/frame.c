@@ -16,7 +16,8 @@ static bool same(const struct blob *a, const char *text)
 
 static void put_sample(struct buf *frame, struct bulk_item *items, size_t count)
 {
-    struct sender_reply reply = {.outcome = BULK_ITEMS, .status = 200, .retry_after_ms = 5, .text = "t", .peer = "p"};
+    struct sender_reply reply = {
+        .outcome = BULK_ITEMS, .status = 200, .retry_after_ms = 5, .text = "t", .peer = "p"};
 
     for (size_t i = 0; i < count; i++)
         items[i] = (struct bulk_item){.verdict = i % BULK_VERDICTS, .status = 201, .reason = "why"};
@@ -25,8 +26,13 @@ static void put_sample(struct buf *frame, struct bulk_item *items, size_t count)
 
 Test(frame, config_comes_back_as_it_was)
 {
-    struct sender_config in = {.uid = 7, .gid = 8, .hosts_count = 2, .verify = TLS_VERIFY_CERTIFICATE, .gzip = true,
-                               .timeout_ms = 30000}, out;
+    struct sender_config in = {.uid = 7,
+                               .gid = 8,
+                               .hosts_count = 2,
+                               .verify = TLS_VERIFY_CERTIFICATE,
+                               .gzip = true,
+                               .timeout_ms = 30000},
+                         out;
     struct buf frame = {0};
 
     in.hosts[0] = blob("https://a");
@@ -37,7 +43,8 @@ Test(frame, config_comes_back_as_it_was)
     cr_assert_eq(frame_length(frame.data, 4096), (long)frame.len - 4);
     cr_assert_eq(frame_get_config(frame.data + 4, frame.len - 4, &out), 0);
     cr_expect(out.uid == 7 && out.gid == 8 && out.hosts_count == 2 && out.gzip && out.timeout_ms == 30000);
-    cr_expect(same(&out.hosts[1], "https://b") && same(&out.authorization, "ApiKey x") && same(&out.ca, "PEM"));
+    cr_expect(same(&out.hosts[1], "https://b") && same(&out.authorization, "ApiKey x") &&
+              same(&out.ca, "PEM"));
     cr_expect_eq(out.key.len, 0);
     buf_fini(&frame);
 }

@@ -47,8 +47,17 @@ static void fill_xattrs(struct entry *e, uint8_t permissions)
 static void fill_entry(struct entry *e, uint64_t size, uint64_t inode, uint8_t seed)
 {
     *e = (struct entry){
-        .type = ENTRY_FILE, .mode = 04440, .uid = 0, .gid = 0, .nlink = 1, .inode = inode, .device = 0xfd00,
-        .size = size, .mtime = 1788513330120000001, .ctime = 1788513330121000000, .flags = ENTRY_FLAG_IMMUTABLE,
+        .type = ENTRY_FILE,
+        .mode = 04440,
+        .uid = 0,
+        .gid = 0,
+        .nlink = 1,
+        .inode = inode,
+        .device = 0xfd00,
+        .size = size,
+        .mtime = 1788513330120000001,
+        .ctime = 1788513330121000000,
+        .flags = ENTRY_FLAG_IMMUTABLE,
         .notes = ENTRY_NOTE_UNSTABLE,
     };
     fill_digests(&e->digests, seed);

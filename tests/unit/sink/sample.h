@@ -4,7 +4,8 @@
 
 #include "fimd/sink/sink.h"
 
-/* /etc/sudoers updated by uid 1000 as root, with everything set that a document can show. End with event_fini. */
+/* /etc/sudoers updated by uid 1000 as root, with everything set that a document can show. End with
+ * event_fini. */
 void sample_change(struct event *e);
 /* A state event with details. */
 void sample_state(struct event *e);

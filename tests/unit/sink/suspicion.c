@@ -41,7 +41,8 @@ static size_t parse(const char *batch, struct bulk_item *items)
         *item = (struct bulk_item){.status = 400};
         item->verdict = (enum bulk_verdict)(strchr(letters, batch[0]) - letters);
         if (batch[1] == ':')
-            snprintf(item->reason, sizeof(item->reason), "%.*s: document %zu", (int)len - 2, batch + 2, count);
+            snprintf(item->reason, sizeof(item->reason), "%.*s: document %zu", (int)len - 2, batch + 2,
+                     count);
         batch += len + (batch[len] == ' ');
     }
     return count;

@@ -39,7 +39,8 @@ Test(text, time_is_utc_to_the_nanosecond)
 
 static const struct {
     const char *plain, *encoded;
-} base64[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe", "//4="}};
+} base64[] = {{"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+              {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe", "//4="}};
 
 Test(text, base64_there_and_back)
 {
@@ -122,7 +123,8 @@ Test(index, is_named_by_the_events_own_time)
     }
 }
 
-static const char *const bad_indices[] = {"", ".", "_a", "-a", "A", "a b", "a/b", "a\"b", "a,b", "a*", "a#", "a:b"};
+static const char *const bad_indices[] = {"",    ".",    "_a",  "-a", "A",  "a b",
+                                          "a/b", "a\"b", "a,b", "a*", "a#", "a:b"};
 
 Test(index, impossible_names_are_told)
 {
@@ -139,7 +141,8 @@ Test(index, impossible_names_are_told)
 
 Test(os_release, is_read_as_the_shell_would)
 {
-    static const char text[] = "# c\nID=raspbian\nID_LIKE='foo debian'\nNAME=\"A \\\"B\\\"\"\nVERSION_ID=\"12\"\nBROKEN\nX=";
+    static const char text[] =
+        "# c\nID=raspbian\nID_LIKE='foo debian'\nNAME=\"A \\\"B\\\"\"\nVERSION_ID=\"12\"\nBROKEN\nX=";
     struct os_release r = {0};
 
     os_release_parse(text, sizeof(text) - 1, &r);
@@ -189,9 +192,12 @@ static const struct {
     const char *name, *content, *header; /* header NULL: refused */
     int kind;                            /* 0 API key, 1 bearer, 2 password */
 } credentials[] = {
-    {"API key as id:key", "id:key\n", "ApiKey aWQ6a2V5", 0}, {"API key encoded", "aWQ6a2V5  \n", "ApiKey aWQ6a2V5", 0},
-    {"bearer", "token\r\n", "Bearer token", 1},               {"password", "p w", "Basic YWxpY2U6cCB3", 2},
-    {"two lines", "a\nb\n", NULL, 0},                         {"empty", "\n", NULL, 1},
+    {"API key as id:key", "id:key\n", "ApiKey aWQ6a2V5", 0},
+    {"API key encoded", "aWQ6a2V5  \n", "ApiKey aWQ6a2V5", 0},
+    {"bearer", "token\r\n", "Bearer token", 1},
+    {"password", "p w", "Basic YWxpY2U6cCB3", 2},
+    {"two lines", "a\nb\n", NULL, 0},
+    {"empty", "\n", NULL, 1},
 };
 
 Test(secrets, become_one_header)
