@@ -49,8 +49,9 @@ static const char *const deadly[] = {
     "pidfd_getfd", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "mount", "umount2",
     "move_mount", "open_tree", "fsopen", "pivot_root", "chroot", "setns", "unshare", "init_module",
     "finit_module", "delete_module", "kexec_load", "kexec_file_load", "keyctl", "add_key", "request_key",
-    "open_by_handle_at", "setuid", "setreuid", "setresuid", "setgid", "setregid", "setresgid", "setgroups", "capset", "reboot",
-    "swapon", "swapoff", "settimeofday", "clock_settime", "iopl", "ioperm",
+    "open_by_handle_at", "setuid", "setreuid", "setresuid", "setgid", "setregid", "setresgid",
+    "setgroups", "capset", "reboot", "swapon", "swapoff", "settimeofday", "clock_settime", "iopl",
+    "ioperm",
 };
 
 static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
