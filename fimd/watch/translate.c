@@ -319,19 +319,28 @@ static void one_half(struct watch *w, struct intake_event *in, bool from)
         rename_of(w, &mate, NULL);
 }
 
-/* Other bits may have merged into the same event: they are told first, under the same name. */
+static void translate_rest(struct watch *w, size_t i)
+{
+    uint64_t mask = w->events[i].e.mask;
+    w->events[i].e.mask = mask & ~(FANBIT_MOVED_FROM | FANBIT_MOVED_TO);
+    translate_in(w, i);
+    w->events[i].e.mask = mask;
+}
+
+/* Other bits may have merged into the same event, of the same object under the same name: what happened before it
+ * moved away is told before, and what happened after it moved here (its deletion, say) after. */
 static void translate_halves(struct watch *w, size_t i)
 {
     uint64_t mask = w->events[i].e.mask;
-    if (ops(mask)) {
-        w->events[i].e.mask = mask & ~(FANBIT_MOVED_FROM | FANBIT_MOVED_TO);
-        translate_in(w, i);
-        w->events[i].e.mask = mask;
-    }
-    if (mask & FANBIT_MOVED_TO)
+    bool rest = ops(mask) != 0, came = mask & FANBIT_MOVED_TO;
+    if (rest && !came)
+        translate_rest(w, i);
+    if (came)
         one_half(w, &w->events[i], false);
     if (mask & FANBIT_MOVED_FROM)
         one_half(w, &w->events[i], true);
+    if (rest && came)
+        translate_rest(w, i);
 }
 
 void translate(struct watch *w, size_t i)
