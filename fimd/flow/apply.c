@@ -284,11 +284,19 @@ static void decide_moved(const struct entry *before, const struct entry *after, 
         ret->actions |= ACTION_UPDATED;
 }
 
+/* Known under both names: it was on its way back while the two were looked at. */
+static bool is_seen_twice(const struct finding *f, const struct place *to, const struct place *from)
+{
+    return f->old_after.type == ENTRY_ABSENT && from->node.entry.type == f->after.type &&
+           from->node.entry.inode == f->after.inode && to->node.entry.inode == f->after.inode &&
+           f->after.nlink == 1;
+}
+
 /* A file that moved: its new path, with what was known of it under the old one, or of what it replaced. */
 static int apply_moved_file(struct apply *a, const struct finding *f, struct place *to, struct place *from,
                             const struct entry *after)
 {
-    bool replaced = to->node.entry.type != ENTRY_ABSENT;
+    bool replaced = to->node.entry.type != ENTRY_ABSENT && !is_seen_twice(f, to, from);
     const struct entry *before = replaced ? &to->node.entry : &from->node.entry;
     struct decision decision;
     decide_moved(before, after, replaced, to->verdict.attributes, &decision);
@@ -452,9 +460,11 @@ static int apply_exchange(struct apply *a, const struct finding *f, struct place
 }
 
 /* The same file is known here already: told by another rename that was merged, or exchanged, with this one. */
-static bool is_told(const struct finding *f, const struct place *to)
+static bool is_told(const struct finding *f, const struct place *to, const struct place *from)
 {
     const struct entry *known = &to->node.entry;
+    if (is_seen_twice(f, to, from))
+        return false;
     return known->type != ENTRY_ABSENT && known->inode == f->after.inode && entry_diff(known, &f->after) == 0;
 }
 
@@ -464,7 +474,7 @@ static int apply_new_place(struct apply *a, const struct finding *f, struct plac
     const struct entry *after = moved_to(f, from);
     if (after->type == ENTRY_ABSENT)
         return apply_place(a, f, to, &ABSENT); /* it has gone on already: its next event tells where */
-    if (is_told(f, to))
+    if (is_told(f, to, from))
         return 0;
     int r = 0;
     if (to->node.entry.type == ENTRY_DIR && after->type != ENTRY_DIR)

@@ -263,6 +263,20 @@ Test(apply, a_rename_that_was_told_already_is_not_told_again)
     world_fini(&w);
 }
 
+Test(apply, a_file_seen_under_both_names_moves_back)
+{
+    struct world w;
+    world_init(&w);
+    change(&w, "/w/a", NULL, WATCH_CREATE | WATCH_CLOSE_WRITE, file(1, 1), NONE);
+    uint64_t before = now(&w);
+    change(&w, "/w/b", "/w/a", WATCH_RENAME, file(1, 1), file(1, 1)); /* it went back between the two looks */
+    change(&w, "/w/a", "/w/b", WATCH_RENAME, file(1, 1), NONE);
+    expect(&w, before, "moved /w/b < /w/a\nmoved /w/a < /w/b\n");
+    expect_known(&w, "/w/a", ENTRY_FILE, 1);
+    expect_known(&w, "/w/b", ENTRY_ABSENT, 0);
+    world_fini(&w);
+}
+
 Test(apply, a_temporary_name_is_not_told)
 {
     struct world w;
