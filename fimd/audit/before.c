@@ -2,6 +2,8 @@
  * /proc. */
 #include "fimd/audit/before.h"
 
+#include "fimd/audit/before_ssh.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -94,5 +96,5 @@ int sessions_read_before(struct sessions *s)
     ssize_t n = read_file("/run/utmp", bytes, size);
     int rc = n > 0 ? sessions_from_utmp(s, bytes, (size_t)n, of_proc) : 0;
     free(bytes);
-    return rc;
+    return rc ? rc : sessions_read_ssh(s); /* utmp knows the terminal too, so what it told stays */
 }

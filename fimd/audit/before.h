@@ -4,7 +4,7 @@
 
 #include "fimd/audit/session.h"
 
-/* Reads /run/utmp and /proc; what can't be read is left out. 0 or -ENOMEM. */
+/* Reads /run/utmp and /proc (of ssh also what is not in utmp); what can't be read is left out. 0 or -ENOMEM. */
 int sessions_read_before(struct sessions *s);
 /* The same from bytes of utmp, with the session and program of a pid by a function; for tests. */
 int sessions_from_utmp(struct sessions *s, const void *bytes, size_t len,

@@ -7,6 +7,7 @@
 #include <utmpx.h>
 
 #include "fimd/audit/before.h"
+#include "fimd/audit/before_ssh.h"
 #include "fimd/audit/coalesce.h"
 
 static void push(void *ctx, const struct act *act)
@@ -124,4 +125,34 @@ Test(session, those_from_before_come_from_utmp)
     cr_expect_not(sessions_get(s, 99, &got));
     cr_expect_not(sessions_get(s, 8, &got));
     sessions_free(s);
+}
+
+static const struct {
+    uint64_t inode;
+    const char *address;
+} sockets[] = {
+    {80, "10.203.77.2"}, {81, NULL /* it listens */}, {82, "2001:db8::7"}, {83, "10.1.2.3"}, {84, NULL}, {85, NULL},
+};
+
+Test(session, the_other_end_of_a_socket_is_its_address)
+{
+    static const char table[] =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        "   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 81 1 0\n"
+        "   1: 014DCB0A:0016 024DCB0A:CD16 01 00000000:00000000 02:000A7A2C 00000000     0        0 80 4 0\n"
+        "   2: B80D0120000000000000000001000000:0016 B80D0120000000000000000007000000:D431 01 00000000:00000000 "
+        "02:000AF9A1 00000000     0        0 82 2 0\n"
+        "   3: 0000000000000000FFFF00000100007F:0016 0000000000000000FFFF00000302010A:D431 01 00000000:00000000 "
+        "02:000AF9A1 00000000     0        0 83 2 0\n"
+        "   4: 014DCB0A:0016 024DCB:CD16 01 00000000:00000000 02:000A7A2C 00000000     0        0 85 4 0\n"
+        "nonsense 80\n";
+    for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+        char address[64] = "";
+        FILE *f = fmemopen((void *)table, sizeof(table) - 1, "r");
+        cr_assert_not_null(f);
+        bool found = socket_address(f, sockets[i].inode, address, sizeof(address));
+        fclose(f);
+        cr_expect_eq(found, sockets[i].address != NULL, "inode %d", (int)sockets[i].inode);
+        cr_expect_str_eq(address, sockets[i].address ? sockets[i].address : "", "inode %d", (int)sockets[i].inode);
+    }
 }
