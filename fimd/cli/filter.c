@@ -61,9 +61,7 @@ static bool tag_wanted(const struct filter *f, const struct event *e)
 static bool user_wanted(const struct filter *f, const struct event *e)
 {
     for (size_t i = 0; i < e->actors_count; i++) {
-        const struct actor *a = e->actors[i];
-
-        if (f->user == (a->login != ACTOR_UNSET ? a->login : a->euid))
+        if (f->user == e->actors[i]->login)
             return true;
     }
     return !f->user_set;

@@ -14,7 +14,7 @@ struct filter { /* what is not set lets everything pass */
     struct strings tags;
     enum severity least;    /* 0 */
     bool user_set;
-    uint32_t user;          /* the login user, or, where nobody had logged in, whose rights were used */
+    uint32_t user;          /* the login user: what a service did as root is not root's */
 };
 
 void filter_fini(struct filter *f);

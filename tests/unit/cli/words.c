@@ -239,8 +239,8 @@ Test(filter, every_condition_must_hold)
     cr_expect(passes(&f, &e) && !passes(&f, &state));
     f.user = 0; /* alice was root for a moment: still alice */
     cr_expect_not(passes(&f, &e));
-    f.user = 33;
-    cr_expect(passes(&f, &e));
+    f.user = 33; /* a service's rights are nobody's login */
+    cr_expect_not(passes(&f, &e));
 }
 
 static const struct {
