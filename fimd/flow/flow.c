@@ -15,6 +15,7 @@
 enum { KEEP_EXITED = 65536 };
 static const char AGENT_VALUE[] = "agent-id";
 static const int64_t PROBE_WAIT = 2 * NS_PER_S;
+static const int64_t SYNC_TURN = NS_PER_S / 5;
 
 /* ---- the store ---- */
 
@@ -37,35 +38,52 @@ static int open_store(struct flow *f, struct fault *why)
 
 /* ---- the outputs ---- */
 
-static int open_ships(struct flow *f, struct settings *settings, struct fault *why)
+struct ships {
+    struct ship **list;
+    size_t count;
+};
+
+static void close_list(const struct ships *ships)
 {
-    struct ship **ships = calloc(settings->outputs_count + 1, sizeof(struct ship *));
-    if (!ships)
+    for (size_t i = 0; i < ships->count; i++)
+        ship_close(ships->list[i]);
+    free(ships->list);
+}
+
+static int open_list(struct flow *f, struct settings *settings, bool patient, struct ships *ret, struct fault *why)
+{
+    struct ships ships = {calloc(settings->outputs_count + 1, sizeof(struct ship *)), 0};
+    if (!ships.list)
         return fault_set(why, ENOMEM, "out of memory");
-    size_t count = 0;
     int r = 0;
-    for (; count < settings->outputs_count && r == 0; count += r == 0) {
+    for (; ships.count < settings->outputs_count && r == 0; ships.count += r == 0) {
         const struct ship_options options = {
             .store = f->store,
-            .settings = &settings->outputs[count],
+            .settings = &settings->outputs[ships.count],
             .context = &f->sink_context,
             .ctx = f,
             .process = flow_ship_process,
             .state = flow_ship_state,
+            .patient = patient,
         };
-        r = ship_open(&options, &ships[count], why);
+        r = ship_open(&options, &ships.list[ships.count], why);
     }
-    if (r < 0) {
-        while (count)
-            ship_close(ships[--count]);
-        free(ships);
-        return r;
-    }
+    if (r < 0)
+        close_list(&ships);
+    else
+        *ret = ships;
+    return r;
+}
+
+/* Only a start and a reload, which never meet, change the list: they may read it without the lock. */
+static struct ships swap_ships(struct flow *f, struct ships now)
+{
     pthread_rwlock_wrlock(&f->ships_lock);
-    f->ships = ships;
-    f->ships_count = count;
+    struct ships before = {f->ships, f->ships_count};
+    f->ships = now.list;
+    f->ships_count = now.count;
     pthread_rwlock_unlock(&f->ships_lock);
-    return 0;
+    return before;
 }
 
 static int save_ships(struct store_txn *txn, void *ctx)
@@ -77,20 +95,35 @@ static int save_ships(struct store_txn *txn, void *ctx)
     return r;
 }
 
-static void close_ships(struct flow *f)
+/* They stay in the list, so that the judge goes on to keep what they have not delivered. The lock is not held here:
+ * the judge takes it inside its transactions, and ours waits for those. */
+static void stop_ships(struct flow *f)
 {
     struct fault why = {0};
-    pthread_rwlock_wrlock(&f->ships_lock);
-    struct ship **ships = f->ships;
-    size_t count = f->ships_count;
-    if (f->store)
+    for (size_t i = 0; i < f->ships_count; i++)
+        ship_stop(f->ships[i]);
+    if (f->store && f->ships_count)
         store_write(f->store, save_ships, f, &why);
-    f->ships = NULL;
-    f->ships_count = 0;
-    pthread_rwlock_unlock(&f->ships_lock);
-    for (size_t i = 0; i < count; i++)
-        ship_close(ships[i]);
-    free(ships);
+}
+
+static void close_ships(struct flow *f)
+{
+    stop_ships(f);
+    struct ships ships = swap_ships(f, (struct ships){0});
+    close_list(&ships);
+}
+
+/* The new ones begin where the old ones ended. */
+static int replace_ships(struct flow *f, struct settings *settings, bool patient, struct fault *why)
+{
+    struct ships ships;
+    stop_ships(f);
+    int r = open_list(f, settings, patient, &ships, why);
+    if (r < 0)
+        return r;
+    ships = swap_ships(f, ships);
+    close_list(&ships);
+    return 0;
 }
 
 static int open_outputs(struct flow *f, struct fault *why)
@@ -99,7 +132,7 @@ static int open_outputs(struct flow *f, struct fault *why)
     if (r < 0)
         return fault_set(why, -r, "the host's name and addresses cannot be read: %s", strerror(-r));
     f->sink_context = (struct sink_context){.host = f->host, .sender_user = f->settings->sender_user};
-    return open_ships(f, f->settings, why);
+    return replace_ships(f, f->settings, false, why);
 }
 
 /* ---- who ---- */
@@ -371,10 +404,9 @@ int flow_reload(struct flow *f, struct settings *settings, struct fault *why)
     tell_restart(f->settings, settings);
     judge_configure(f->judge, settings->tags.list, settings->tags.count, settings->journal_keep,
                     settings->journal_max_size);
-    close_ships(f);
     f->settings = settings;
     struct fault output = {0};
-    if (open_ships(f, settings, &output) < 0) {
+    if (replace_ships(f, settings, true, &output) < 0) {
         log_error("outputs: %s", output.text);
         judge_say(f->judge, SEVERITY_HIGH, "outputs-failed", output.text, NULL);
     }
@@ -394,15 +426,26 @@ int flow_probe(struct flow *f, struct probe_result *ret)
     return r;
 }
 
+static int sync_ships_for(struct flow *f, uint64_t last, int64_t until)
+{
+    int r = 0;
+    pthread_rwlock_rdlock(&f->ships_lock);
+    for (size_t i = 0; i < f->ships_count && r == 0; i++)
+        r = ship_sync(f->ships[i], last, until - clock_mono());
+    pthread_rwlock_unlock(&f->ships_lock);
+    return r;
+}
+
+/* In short turns: a reload that replaces the outputs need not wait for ours to end. */
 static int sync_ships(struct flow *f, int64_t until)
 {
     struct judge_status judge;
     judge_status(f->judge, &judge);
-    int r = 0;
-    pthread_rwlock_rdlock(&f->ships_lock);
-    for (size_t i = 0; i < f->ships_count && r == 0; i++)
-        r = ship_sync(f->ships[i], judge.last, until - clock_mono());
-    pthread_rwlock_unlock(&f->ships_lock);
+    int r;
+    do {
+        int64_t turn = clock_mono() + SYNC_TURN;
+        r = sync_ships_for(f, judge.last, turn < until ? turn : until);
+    } while (r == -ETIMEDOUT && clock_mono() < until);
     return r;
 }
 

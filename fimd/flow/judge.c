@@ -33,7 +33,10 @@ enum {
 static const int64_t FLOOD_WAIT = 4 * NS_PER_MS;
 static const int64_t TRIM_EVERY = 60 * NS_PER_S;
 static const int64_t SAVE_EVERY = NS_PER_S;
-static const int64_t RETRY_EVERY = 2 * NS_PER_S;
+static const int64_t TRIM_PAUSE = NS_PER_S / 10; /* between two portions */
+static const int64_t RETRY_FIRST = 2 * NS_PER_S;
+static const int64_t RETRY_MOST = 32 * NS_PER_S;
+static const int64_t RETRY_CALM = 60 * NS_PER_S; /* works for so long: the next failure is a new one */
 static const int64_t EARLY_EVERY = 20 * NS_PER_MS;
 
 struct said { /* an event of fimd itself, waiting to be journaled */
@@ -69,6 +72,7 @@ struct judge {
     struct finding *early;   /* attributed, and before their directory: tried again with every batch */
     struct limits now;       /* those of the transaction */
     int64_t next_trim, next_save, next_retry;
+    int64_t last_trim, retry_pause, restored_at;
     uint64_t since_trim; /* records */
     bool failing;
     bool full; /* the journal has its size, and what it holds is still to be delivered */
@@ -210,6 +214,7 @@ struct batch {
     size_t count;
     struct said *said;
     struct apply apply;
+    uint64_t bytes; /* of the journal's records after it */
 };
 
 /* What is early is tried once more behind the rest. */
@@ -249,6 +254,10 @@ static int batch_apply(struct store_txn *txn, void *ctx)
     int r = apply_all(b);
     for (struct said *s = b->said; s && r == 0; s = s->next)
         r = apply_state(&b->apply, &s->event);
+    struct store_counts counts = {0};
+    if (r == 0)
+        r = store_count(txn, &counts);
+    b->bytes = counts.bytes_journal;
     if (r == 0)
         r = j->options.callbacks.save(j->options.callbacks.ctx, txn);
     return r;
@@ -298,12 +307,34 @@ static void set_failing(struct judge *j, const struct fault *why)
     j->options.callbacks.recording(j->options.callbacks.ctx, why);
 }
 
+/* A full disk takes a small transaction and refuses the larger one of the scan that follows: each such turn waits
+ * twice as long, so that events and scans do not chase each other. */
 static void batch_failed(struct judge *j, const struct batch *b, const struct fault *why)
 {
+    int64_t now = clock_mono();
     loss_count(LOSS_NOT_RECORDED, b->count);
-    j->next_retry = clock_mono() + RETRY_EVERY;
-    if (!j->failing)
+    if (!j->failing) {
+        bool again = j->retry_pause && now - j->restored_at < RETRY_CALM;
+        j->retry_pause = again ? j->retry_pause * 2 : RETRY_FIRST;
+        if (j->retry_pause > RETRY_MOST)
+            j->retry_pause = RETRY_MOST;
         set_failing(j, why);
+    }
+    j->next_retry = now + j->retry_pause;
+}
+
+static void batch_recorded(struct judge *j, const struct batch *b)
+{
+    int64_t now = clock_mono();
+    uint64_t most = j->now.max_size;
+    j->since_trim += b->apply.records;
+    bool much = most && b->bytes > most + most / 16 && now - j->last_trim >= TRIM_PAUSE;
+    if (j->since_trim >= TRIM_AFTER || much)
+        j->next_trim = 0;
+    if (j->failing) {
+        j->restored_at = now;
+        set_failing(j, NULL);
+    }
 }
 
 /* Ends the batch's findings and what was said; what was said is kept when it could not be recorded. */
@@ -339,24 +370,32 @@ static void batch_end(struct judge *j, struct batch *b, bool recorded)
     b->said = NULL;
 }
 
+/* -EAGAIN: it failed a moment ago and is not tried again yet. */
+static int batch_write(struct judge *j, struct batch *b, struct fault *why)
+{
+    if (j->failing && b->patient && clock_mono() < j->next_retry)
+        return -EAGAIN;
+    if (j->full)
+        return fault_set(why, EDQUOT,
+                         "the journal has reached journal.max_size and an output has yet to deliver it; mend the output "
+                         "(fimctl status names it) or raise journal.max_size");
+    int r = store_write(j->options.store, batch_apply, b, why);
+    return r == -EAGAIN ? -EIO : r;
+}
+
 static void batch_commit(struct judge *j, struct batch *b)
 {
     struct fault why = {0};
     b->policy = select_policy(j->options.select);
     memset(b->walk, 0, sizeof(b->walk));
     memset(b->early, 0, sizeof(b->early));
-    int r = j->full ? fault_set(&why, EDQUOT,
-                                "the journal has reached journal.max_size and an output has yet to deliver it; mend "
-                                "the output (fimctl status names it) or raise journal.max_size")
-                    : store_write(j->options.store, batch_apply, b, &why);
+    int r = batch_write(j, b, &why);
     if (r == 0) {
-        j->since_trim += b->apply.records;
-        if (j->since_trim >= TRIM_AFTER)
-            j->next_trim = 0;
-        if (j->failing)
-            set_failing(j, NULL);
+        batch_recorded(j, b);
         batch_count(j, b);
         batch_tell(j, b);
+    } else if (r == -EAGAIN) {
+        loss_count(LOSS_NOT_RECORDED, b->count);
     } else {
         batch_failed(j, b, &why);
     }
@@ -369,9 +408,10 @@ static void batch_commit(struct judge *j, struct batch *b)
 struct trim {
     struct judge *judge;
     int64_t oldest; /* ns realtime: older records may go */
-    uint64_t needed;
+    uint64_t needed, first;
     uint64_t keep;  /* result: records before it go */
     uint64_t excess; /* bytes above the journal's size */
+    bool blocked;    /* what goes next is still to be delivered */
     long taken;
 };
 
@@ -379,7 +419,8 @@ static int trim_look(void *ctx, const struct journal_record *record)
 {
     struct trim *t = ctx;
     struct event event;
-    if (record->sequence >= t->needed || record->sequence - t->keep >= TRIM_MOST)
+    t->blocked = record->sequence >= t->needed;
+    if (t->blocked || record->sequence - t->first >= TRIM_MOST)
         return 1;
     if (event_from_record(record, &event) == 0) {
         bool old = event.created < t->oldest;
@@ -418,7 +459,7 @@ static int trim_apply(struct store_txn *txn, void *ctx)
         return r;
     uint64_t most = t->judge->now.max_size;
     t->excess = most && counts.bytes_journal > most ? counts.bytes_journal - most : 0;
-    t->keep = counts.journal_first;
+    t->keep = t->first = counts.journal_first;
     r = journal_each(txn, counts.journal_first, trim_look, t);
     if (r < 0 || t->keep == counts.journal_first)
         return r < 0 ? r : 0;
@@ -434,11 +475,13 @@ static void trim(struct judge *j)
     struct fault why = {0};
     int r = store_write(j->options.store, trim_apply, &t, &why);
     j->since_trim = 0;
+    j->last_trim = clock_mono();
     /* An eighth above the size nothing more is recorded, so that the disk is not filled for an output that is down. */
-    if (r == 0 && j->now.max_size)
-        j->full = t.excess > j->now.max_size / 8;
+    if (r == 0)
+        j->full = j->now.max_size && t.blocked && t.excess > j->now.max_size / 8;
     /* A full portion: there is more; the rest goes on soon, but lets others in first. */
-    j->next_trim = clock_mono() + (r == 0 && t.taken >= TRIM_MOST / 2 ? NS_PER_S / 10 : TRIM_EVERY);
+    bool more = r == 0 && t.taken >= TRIM_MOST / 2;
+    j->next_trim = j->last_trim + (more ? TRIM_PAUSE : j->full ? RETRY_FIRST : TRIM_EVERY);
 }
 
 static int save_apply(struct store_txn *txn, void *ctx)

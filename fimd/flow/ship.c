@@ -24,6 +24,7 @@ enum { LOCAL_BATCH = 1024, SCAN_MOST = 8192 };
 static const uint64_t LOCAL_BYTES = 1024 * 1024;
 static const int64_t BACKOFF_FIRST = NS_PER_S;
 static const int64_t BACKOFF_MOST = 60 * NS_PER_S;
+static const int64_t BACKOFF_MOST_LOCAL = 4 * NS_PER_S; /* a file: nobody is spared by waiting */
 static const int64_t ALARM_AFTER = 30 * NS_PER_S; /* a failure that lasts so long is an event */
 
 struct parcel { /* one batch; memory is kept from batch to batch */
@@ -41,12 +42,12 @@ struct parcel { /* one batch; memory is kept from batch to batch */
 struct ship {
     struct ship_options options;
     const struct sink_class *class;
-    struct sink *sink;
+    struct sink *sink; /* NULL until it could be opened; set with the lock held, by the ship's thread or before it */
     char cursor_name[128];
     pthread_t thread;
     struct parcel parcel;
     int64_t backoff, failing_since;
-    bool alarmed;
+    bool alarmed, running;
     pid_t pid;
 
     pthread_mutex_t lock; /* what follows */
@@ -212,8 +213,9 @@ static bool pause_for(struct ship *s, int64_t pause)
 static int64_t next_pause(struct ship *s, int64_t at_least)
 {
     s->backoff = s->backoff ? s->backoff * 2 : BACKOFF_FIRST;
-    if (s->backoff > BACKOFF_MOST)
-        s->backoff = BACKOFF_MOST;
+    int64_t most = s->options.settings->type == OUTPUT_ELASTICSEARCH ? BACKOFF_MOST : BACKOFF_MOST_LOCAL;
+    if (s->backoff > most)
+        s->backoff = most;
     unsigned seed = (unsigned)clock_mono();
     int64_t pause = (int64_t)((double)s->backoff * rand_r(&seed) / RAND_MAX);
     if (at_least > BACKOFF_MOST)
@@ -373,12 +375,76 @@ static uint64_t wait_for_records(struct ship *s)
     return from;
 }
 
+/* ---- opening ---- */
+
+struct beginning {
+    struct ship *ship;
+    struct sink *sink; /* NULL: it could not be opened */
+};
+
+static int read_cursor(struct store_txn *txn, void *ctx)
+{
+    const struct beginning *b = ctx;
+    struct ship *s = b->ship;
+    struct store_counts counts;
+    uint64_t cursor = 0;
+    int r = store_count(txn, &counts);
+    if (r < 0)
+        return r;
+    if (store_value(txn, s->cursor_name, &cursor, sizeof(cursor)) != sizeof(cursor))
+        cursor = 0;
+    int64_t own = b->sink && s->class->last ? s->class->last(b->sink) : -1;
+    if (own >= 0)
+        cursor = (uint64_t)own;
+    if (s->options.settings->type == OUTPUT_CONSOLE || cursor > counts.journal_last)
+        cursor = s->options.settings->type == OUTPUT_CONSOLE ? counts.journal_last : 0;
+    /* What retention has taken off cannot be delivered any more. */
+    if (counts.journal_first > 0 && cursor + 1 < counts.journal_first)
+        cursor = counts.journal_first - 1;
+    pthread_mutex_lock(&s->lock);
+    s->status.cursor = s->saved = cursor;
+    if (s->journal_last < counts.journal_last)
+        s->journal_last = counts.journal_last;
+    s->sink = b->sink;
+    pthread_mutex_unlock(&s->lock);
+    return 0;
+}
+
+/* The cursor is read with and without a sink: what the sink has yet to get must not be trimmed meanwhile. */
+static int attach(struct ship *s, struct fault *why)
+{
+    struct beginning b = {.ship = s};
+    struct fault reading = {0};
+    int opened = s->class->open(s->options.settings, s->options.context, &b.sink, why);
+    int r = store_read(s->options.store, read_cursor, &b, &reading);
+    if (opened < 0)
+        return opened;
+    if (r == 0) {
+        mind_process(s);
+        return 0;
+    }
+    s->class->close(b.sink);
+    *why = reading;
+    return r;
+}
+
+static bool attach_at_last(struct ship *s)
+{
+    while (!s->sink) {
+        struct fault why = {0};
+        if (!pause_for(s, next_pause(s, 0)))
+            return false;
+        if (attach(s, &why) < 0)
+            set_error(s, why.text);
+    }
+    return true;
+}
+
 static void *ship_run(void *arg)
 {
     struct ship *s = arg;
-    char name[16]; /* the kernel's limit */
-    snprintf(name, sizeof(name), "ship-%s", s->options.settings->name);
-    pthread_setname_np(pthread_self(), name);
+    if (!attach_at_last(s))
+        return NULL;
     for (uint64_t from; (from = wait_for_records(s)) != 0;) {
         if (parcel_fill(s, from) < 0) {
             if (!pause_for(s, BACKOFF_FIRST))
@@ -390,31 +456,6 @@ static void *ship_run(void *arg)
         move_cursor(s, s->parcel.through);
     }
     return NULL;
-}
-
-/* ---- opening ---- */
-
-static int read_cursor(struct store_txn *txn, void *ctx)
-{
-    struct ship *s = ctx;
-    struct store_counts counts;
-    uint64_t cursor = 0;
-    int r = store_count(txn, &counts);
-    if (r < 0)
-        return r;
-    if (store_value(txn, s->cursor_name, &cursor, sizeof(cursor)) != sizeof(cursor))
-        cursor = 0;
-    int64_t own = s->class->last ? s->class->last(s->sink) : -1;
-    if (own >= 0)
-        cursor = (uint64_t)own;
-    if (s->options.settings->type == OUTPUT_CONSOLE || cursor > counts.journal_last)
-        cursor = s->options.settings->type == OUTPUT_CONSOLE ? counts.journal_last : 0;
-    /* What retention has taken off cannot be delivered any more. */
-    if (counts.journal_first > 0 && cursor + 1 < counts.journal_first)
-        cursor = counts.journal_first - 1;
-    s->status.cursor = s->saved = cursor;
-    s->journal_last = counts.journal_last;
-    return 0;
 }
 
 static void ship_free(struct ship *s)
@@ -455,24 +496,26 @@ int ship_open(const struct ship_options *options, struct ship **ret, struct faul
         return fault_set(why, ENOMEM, "out of memory");
     int r = parcel_init(&s->parcel, options->settings);
     if (r == 0)
-        r = s->class->open(options->settings, options->context, &s->sink, why);
-    if (r == 0)
-        r = store_read(options->store, read_cursor, s, why);
-    if (r == 0) {
-        mind_process(s);
-        r = -pthread_create(&s->thread, NULL, ship_run, s);
+        r = attach(s, why);
+    if (r < 0 && r != -ENOMEM && (r != -EINVAL || options->patient)) {
+        set_error(s, why->text);
+        *why = (struct fault){0};
+        r = 0;
     }
+    if (r == 0)
+        r = -pthread_create(&s->thread, NULL, ship_run, s);
     if (r < 0) {
         ship_free(s);
         return r;
     }
+    s->running = true;
     *ret = s;
     return 0;
 }
 
-void ship_close(struct ship *s)
+void ship_stop(struct ship *s)
 {
-    if (!s)
+    if (!s->running)
         return;
     pthread_mutex_lock(&s->lock);
     uint64_t last = s->journal_last;
@@ -483,6 +526,14 @@ void ship_close(struct ship *s)
     pthread_cond_broadcast(&s->work);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
+    s->running = false;
+}
+
+void ship_close(struct ship *s)
+{
+    if (!s)
+        return;
+    ship_stop(s);
     ship_free(s);
 }
 
@@ -520,7 +571,8 @@ void ship_status(struct ship *s, struct ship_status *ret)
 {
     pthread_mutex_lock(&s->lock);
     *ret = s->status;
+    struct sink *sink = s->sink;
     pthread_mutex_unlock(&s->lock);
-    if (s->class->peer)
-        s->class->peer(s->sink, ret->peer, sizeof(ret->peer));
+    if (sink && s->class->peer)
+        s->class->peer(sink, ret->peer, sizeof(ret->peer));
 }

@@ -18,11 +18,16 @@ struct ship_options {
     void (*process)(void *ctx, pid_t old_pid, pid_t new_pid);
     /* An event for the journal: an output fails for long, works again, or gave up on a document. The ship's thread. */
     void (*state)(void *ctx, const char *action, const char *text, const char *output);
+    bool patient; /* also a mistake in what it is given (no regular file …) is for its status, not for us to fail */
 };
 
+/* An output that cannot be opened now (its disk is read-only or full, its directory not mounted) is tried again for
+ * ever and says so in its status: it must not keep fimd from watching. -EINVAL unless patient, -ENOMEM. */
 int ship_open(const struct ship_options *options, struct ship **ret, struct fault *why);
-/* Delivers what can be delivered within a second, then ends the thread. */
-void ship_close(struct ship *s);
+/* Delivers what can be delivered within a second, then ends the thread; the rest works on. For another ship of the
+ * same name to go on from its cursor, save that (ship_save) in between. */
+void ship_stop(struct ship *s);
+void ship_close(struct ship *s); /* stops it, when that was not done before */
 /* The journal has grown. Any thread. */
 void ship_wake(struct ship *s, uint64_t last);
 /* Writes the cursor when it has moved since the last time. In a write transaction, any thread. */
