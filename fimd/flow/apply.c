@@ -142,7 +142,9 @@ static int apply_gone(struct apply *a, const struct finding *f, struct place *p,
  * written before its directory was moved is told with the new one. Once the directory is known, so may the file be. */
 static bool is_early(const struct apply *a, const struct finding *f, const struct place *p)
 {
-    bool waits = f->after.type != ENTRY_ABSENT || ((f->ops & WATCH_DELETE) && !(f->ops & WATCH_CREATE));
+    /* Its deletion may have been told with its directory's; then the node remembers the record. */
+    bool lost = (f->ops & WATCH_DELETE) && !(f->ops & WATCH_CREATE) && p->node.last == 0;
+    bool waits = f->after.type != ENTRY_ABSENT || lost;
     if (!a->patient || a->filling || !waits || p->node.entry.type != ENTRY_ABSENT || a->mono >= f->last + EARLY_MOST)
         return false;
     const char *name;

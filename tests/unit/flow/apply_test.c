@@ -418,8 +418,10 @@ Test(apply, a_directory_that_is_gone_takes_what_was_known_below)
     world_init(&w);
     make_tree(&w);
     uint64_t before = now(&w);
+    w.patient = true;
     change(&w, "/w/d", NULL, WATCH_DELETE | WATCH_DIR, NONE, NONE);
     change(&w, "/w/d/a", NULL, WATCH_DELETE, NONE, NONE);
+    cr_expect_not(w.early, "it was told with its directory");
     expect(&w, before, "deleted /w/d/s/b\ndeleted /w/d/s\ndeleted /w/d/a\ndeleted /w/d\n");
     world_fini(&w);
 }
