@@ -1,11 +1,13 @@
-/* What a rule of fimd looks like. Per target and width of program:
+/* What a rule of fimd looks like. A directory has, for 64-bit programs:
  *
  *   openat, open_by_handle_at   when the flags (third argument) ask for more than reading
  *   open                        same, second argument
  *   all that changes            creat … file_setattr
  *
  * Not perm=wa: that class knows neither utimensat, open_by_handle_at, file_setattr nor an open for reading
- * that truncates or creates. Explicit lists, since a rule costs a system call that it does not list some 4
+ * that truncates or creates. For 32-bit programs, which are rare, perm=wa does with one rule. So it does for a
+ * single file, as `auditctl -w` would: such rules are found by the inode and cost nothing by their number, but
+ * each takes its time to load, and a policy names hundreds of files. Explicit lists, since a rule costs a system call that it does not list some 4
  * ns and one that lists all 20. dir= stands first: it fails fastest. openat2's flags lie in memory, out of
  * a rule's reach, so it is recorded whole. The x32 calls of x86_64 have numbers beyond the mask: no rule
  * can list them. */
@@ -21,6 +23,7 @@ enum { /* fields of the kernel's ABI */
     FIELD_LOGIN = 9,
     FIELD_ARCH = 11,
     FIELD_PATH = 105,
+    FIELD_PERM = 106,
     FIELD_DIR = 107,
     FIELD_ARG0 = 200,
     FIELD_KEY = 210,
@@ -31,6 +34,9 @@ enum { /* fields of the kernel's ABI */
 
 /* O_WRONLY | O_RDWR | O_CREAT | O_TRUNC: the same bits on every machine that Debian 12 runs 64-bit. */
 enum { OPEN_CHANGES = 0x243 };
+
+/* perm=wa, the kernel's AUDIT_PERM_WRITE | AUDIT_PERM_ATTR */
+enum { PERM_CHANGES = 2 | 8 };
 
 enum { KEY_MAX = 256, PATH_LONGEST = 4095 };
 
@@ -45,6 +51,14 @@ static const char *const calls_change[] = {
     "removexattr", "lremovexattr", "fremovexattr", "removexattrat", "utime",    "utimes",       "futimesat",
     "utimensat",   "utimensat_time64", "file_setattr",
 };
+/* Those of perm=wa that name a path; listed, so that other calls need not ask the class. */
+static const char *const calls_narrow[] = {
+    "open",      "openat",    "openat2",     "creat",        "truncate",     "truncate64", "rename",   "renameat",
+    "renameat2", "link",      "linkat",      "symlink",      "symlinkat",    "unlink",     "unlinkat", "mkdir",
+    "mkdirat",   "rmdir",     "mknod",       "mknodat",      "chmod",        "fchmod",     "fchmodat", "fchmodat2",
+    "chown",     "fchown",    "lchown",      "fchownat",     "chown32",      "fchown32",   "lchown32", "setxattr",
+    "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "setxattrat", "removexattrat",
+};
 static const char *const calls_rings[] = {"io_uring_setup"};
 
 /* Calls that libaudit 3.0 has no name for; since Linux 5.1 a new call has one number on all machines. */
@@ -57,29 +71,40 @@ static const struct {
  * and writes are never recorded, and the flags of an open can't be tested. */
 static const uint8_t ring_operations[] = {18, 28, 35, 36, 37, 38, 39, 41, 42};
 
-enum width { WIDTH_64, WIDTH_32 };
+enum width { WIDTH_64, WIDTH_32, WIDTH_ANY };
 
 struct shape {
     enum rule_list list;
     enum width width;
     const char *const *calls;
     size_t calls_count;
-    int flags_at; /* argument with the flags of open; -1 none */
+    int flags_at;  /* argument with the flags of open; -1 none */
+    bool by_class; /* perm=wa */
     const char *suffix;
     bool optional;
 };
 
 static const struct shape change_shapes[] = {
-    {RULE_LIST_EXIT, WIDTH_64, calls_open_third, COUNT(calls_open_third), 2, "", false},
-    {RULE_LIST_EXIT, WIDTH_64, calls_open_second, COUNT(calls_open_second), 1, "", false},
-    {RULE_LIST_EXIT, WIDTH_64, calls_change, COUNT(calls_change), -1, "", false},
-    {RULE_LIST_EXIT, WIDTH_32, calls_open_third, COUNT(calls_open_third), 2, "", false},
-    {RULE_LIST_EXIT, WIDTH_32, calls_open_second, COUNT(calls_open_second), 1, "", false},
-    {RULE_LIST_EXIT, WIDTH_32, calls_change, COUNT(calls_change), -1, "", false},
-    {RULE_LIST_URING, WIDTH_64, NULL, 0, -1, "", true},
+    {RULE_LIST_EXIT, WIDTH_64, calls_open_third, COUNT(calls_open_third), 2, false, "", false},
+    {RULE_LIST_EXIT, WIDTH_64, calls_open_second, COUNT(calls_open_second), 1, false, "", false},
+    {RULE_LIST_EXIT, WIDTH_64, calls_change, COUNT(calls_change), -1, false, "", false},
+    {RULE_LIST_EXIT, WIDTH_32, calls_narrow, COUNT(calls_narrow), -1, true, "", false},
+    {RULE_LIST_URING, WIDTH_64, NULL, 0, -1, false, "", true},
+};
+static const struct shape file_shapes[] = {
+    {RULE_LIST_EXIT, WIDTH_ANY, NULL, 0, -1, true, "", false},
 };
 static const struct shape ring_shapes[] = {
-    {RULE_LIST_EXIT, WIDTH_64, calls_rings, COUNT(calls_rings), -1, "-ring", true},
+    {RULE_LIST_EXIT, WIDTH_64, calls_rings, COUNT(calls_rings), -1, false, "-ring", true},
+};
+static const struct {
+    const struct shape *shapes;
+    size_t count;
+} shapes_of[] = {
+    [TARGET_DIR] = {change_shapes, COUNT(change_shapes)},
+    [TARGET_FILE] = {file_shapes, COUNT(file_shapes)},
+    [TARGET_LOGINS] = {change_shapes, COUNT(change_shapes)},
+    [TARGET_RINGS] = {ring_shapes, COUNT(ring_shapes)},
 };
 
 static int call_number(const struct rule_machine *m, const char *name, uint32_t arch)
@@ -104,7 +129,10 @@ static bool set_call(uint32_t *mask, int number)
 
 static bool set_calls(uint32_t *mask, const struct shape *shape, const struct rule_machine *m, uint32_t arch)
 {
-    bool any = false;
+    bool any = shape->width == WIDTH_ANY;
+    if (any) {
+        memset(mask, 0xff, (RULE_WORDS - 1) * sizeof(*mask)); /* the last word is of classes, not of calls */
+    }
     for (size_t i = 0; i < shape->calls_count; i++) {
         any |= set_call(mask, call_number(m, shape->calls[i], arch));
     }
@@ -141,7 +169,7 @@ static void add_key(struct rule_wire *w, const char *key, const char *suffix)
 static bool build(const struct rule_want *want, const struct shape *shape, const struct rule_machine *m,
                   struct rule_wire *w)
 {
-    uint32_t arch = shape->width == WIDTH_64 ? m->wide : m->narrow;
+    uint32_t arch = shape->width == WIDTH_32 ? m->narrow : m->wide;
     memset(w, 0, sizeof(*w));
     w->list = shape->list;
     w->action = RULE_ALWAYS;
@@ -153,11 +181,14 @@ static bool build(const struct rule_want *want, const struct shape *shape, const
     } else if (want->kind == TARGET_LOGINS) {
         add_field(w, FIELD_LOGIN, OP_NOT_EQUAL, UINT32_MAX);
     }
-    if (shape->list == RULE_LIST_EXIT) {
+    if (shape->list == RULE_LIST_EXIT && shape->width != WIDTH_ANY) {
         add_field(w, FIELD_ARCH, OP_EQUAL, arch);
     }
     if (shape->flags_at >= 0) {
         add_field(w, FIELD_ARG0 + (uint32_t)shape->flags_at, OP_ANY_BIT, OPEN_CHANGES);
+    }
+    if (shape->by_class) {
+        add_field(w, FIELD_PERM, OP_EQUAL, PERM_CHANGES);
     }
     add_key(w, want->key, shape->suffix);
     return true;
@@ -166,15 +197,15 @@ static bool build(const struct rule_want *want, const struct shape *shape, const
 int rules_build(const struct rule_want *want, const struct rule_machine *machine, struct rule_wire *ret,
                 bool *optional, size_t *ret_count)
 {
-    const struct shape *shapes = want->kind == TARGET_RINGS ? ring_shapes : change_shapes;
-    size_t shapes_count = want->kind == TARGET_RINGS ? COUNT(ring_shapes) : COUNT(change_shapes), count = 0;
+    const struct shape *shapes = shapes_of[want->kind].shapes;
+    size_t shapes_count = shapes_of[want->kind].count, count = 0;
     bool by_path = want->kind == TARGET_DIR || want->kind == TARGET_FILE;
     if (!want->key[0] || strlen(want->key) > KEY_MAX - 16 ||
         (by_path && (want->path[0] != '/' || strlen(want->path) > PATH_LONGEST))) {
         return -EINVAL;
     }
     for (size_t i = 0; i < shapes_count; i++) {
-        /* The list of io_uring knows dir= alone: a path= there is looked up with system calls' numbers. */
+        /* io_uring's operations of logins cannot be asked for: its records know no login. */
         if (shapes[i].list == RULE_LIST_URING && want->kind != TARGET_DIR) {
             continue;
         }

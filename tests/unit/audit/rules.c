@@ -38,22 +38,27 @@ static size_t build(enum target_kind kind, const char *path, const struct rule_m
     return count;
 }
 
-Test(rules, a_directory_has_three_for_each_width_and_one_for_io_uring)
+Test(rules, a_directory_has_five_and_a_file_one)
 {
     struct rule_wire *w = calloc(RULE_SHAPES_MAX, sizeof(*w));
     bool optional[RULE_SHAPES_MAX];
-    cr_expect_eq(build(TARGET_DIR, "/etc", &both, w, optional), 7);
+    cr_expect_eq(build(TARGET_DIR, "/etc", &both, w, optional), 5);
     cr_expect_eq(w[0].fields[0], 107, "dir= stands first: it fails fastest");
     cr_expect_eq(w[0].text_len, 8);
     cr_expect_arr_eq(w[0].text, "/etcfimd", 8);
     cr_expect(w[0].calls[257 / 32] & 1u << (257 % 32));
     cr_expect_eq(w[0].fields[2], 202, "the third argument");
     cr_expect_eq(w[0].values[2], 0x243);
-    cr_expect(optional[6] && !optional[0]);
-    cr_expect_eq(w[6].list, RULE_LIST_URING);
+    cr_expect_eq(w[3].fields[2], 106, "perm=wa for 32-bit programs");
+    cr_expect_eq(w[3].values[2], 10);
+    cr_expect(optional[4] && !optional[0]);
+    cr_expect_eq(w[4].list, RULE_LIST_URING);
     cr_expect_eq(build(TARGET_DIR, "/etc", &wide_only, w, optional), 4);
-    cr_expect_eq(build(TARGET_FILE, "/etc/passwd", &both, w, optional), 6);
+    cr_expect_eq(build(TARGET_FILE, "/etc/passwd", &both, w, optional), 1);
     cr_expect_eq(w[0].fields[0], 105);
+    cr_expect_eq(w[0].fields[1], 106);
+    cr_expect_eq(w[0].calls[0], UINT32_MAX, "every call");
+    cr_expect_eq(w[0].calls[RULE_WORDS - 1], 0, "the kernel's bits for classes of calls");
     free(w);
 }
 
