@@ -328,9 +328,9 @@ static void batch_recorded(struct judge *j, const struct batch *b)
     int64_t now = clock_mono();
     uint64_t most = j->now.max_size;
     j->since_trim += b->apply.records;
-    bool much = most && b->bytes > most + most / 16 && now - j->last_trim >= TRIM_PAUSE;
-    if (j->since_trim >= TRIM_AFTER || much)
-        j->next_trim = 0;
+    bool much = most && b->bytes > most + most / 16;
+    if ((j->since_trim >= TRIM_AFTER || much) && j->next_trim > j->last_trim + TRIM_PAUSE)
+        j->next_trim = j->last_trim + TRIM_PAUSE;
     if (j->failing) {
         j->restored_at = now;
         set_failing(j, NULL);
