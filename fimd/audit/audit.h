@@ -19,8 +19,8 @@
 
 struct audit_callbacks {
     void *ctx;
-    /* A LOGIN record. Audit's thread. */
-    void (*login)(void *ctx, pid_t pid, uint32_t login, uint32_t session, const char *tty);
+    /* A LOGIN record, made at `stamp` (ns realtime, by a clock of 4 ms steps). Audit's thread. */
+    void (*login)(void *ctx, pid_t pid, uint32_t login, uint32_t session, const char *tty, int64_t stamp);
     /* New acts are in the table, or the stream went on: waiting findings may look again. Audit's thread;
      * once a read. */
     void (*progress)(void *ctx);

@@ -89,7 +89,8 @@ static void logins_tell(struct intake *in)
     for (size_t i = 0; i < in->logins_count; i++) {
         const struct intake_login *l = &in->logins[i];
         if (in->callbacks.login) {
-            in->callbacks.login(in->callbacks.ctx, l->pid, l->auid, l->ses, l->tty[0] ? l->tty : NULL);
+            in->callbacks.login(in->callbacks.ctx, l->pid, l->auid, l->ses, l->tty[0] ? l->tty : NULL,
+                                l->time);
         }
     }
     in->logins_count = 0;
@@ -102,7 +103,7 @@ static void take_login(struct intake *in, const struct act *act)
     }
     (void)sessions_push(in->table->sessions, act);
     struct intake_login *l = &in->logins[in->logins_count++];
-    *l = (struct intake_login){.pid = (pid_t)act->pid, .auid = act->auid, .ses = act->ses};
+    *l = (struct intake_login){.pid = (pid_t)act->pid, .auid = act->auid, .ses = act->ses, .time = act->time};
     l->tty[text_copy(act->tty, l->tty, sizeof(l->tty) - 1)] = '\0';
     terminal_slash(l->tty, sizeof(l->tty));
 }

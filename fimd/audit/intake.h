@@ -14,6 +14,7 @@ struct intake_login {
     pid_t pid;
     uint32_t auid, ses;
     char tty[64];
+    int64_t time; /* ns realtime */
 };
 
 struct intake {

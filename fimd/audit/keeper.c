@@ -26,6 +26,7 @@ enum {
 struct ours { /* a loaded rule with our key */
     uint64_t fingerprint;
     bool wanted;
+    bool known; /* of a target of the look before: certainly loaded by this process */
     struct rule_wire *wire;
 };
 
@@ -213,11 +214,32 @@ static void load_target(struct look *l, struct target *t)
     }
 }
 
+static void mark_known(struct look *l)
+{
+    struct keeper *k = l->keeper;
+    bool optional[RULE_SHAPES_MAX];
+    for (size_t i = 0; i < l->before->count; i++) {
+        const struct target *t = &l->before->list[i];
+        const struct rule_want want = {t->kind, t->path, k->key};
+        size_t count = 0;
+        (void)rules_build(&want, &k->machine, l->wires, optional, &count);
+        for (size_t n = 0; n < count; n++) {
+            struct ours *there = loaded_find(&l->loaded, rule_fingerprint(&l->wires[n]));
+            if (there) {
+                there->known = true;
+            }
+        }
+    }
+}
+
+/* What a killed fimd left goes with the first look. Later ones leave alone what this process has not loaded: it is
+ * that of another fimd (one tried out beside the service), and the two would take out each other's for ever. */
 static void remove_unwanted(struct look *l)
 {
     for (size_t i = 0; !is_locked(l->keeper) && i < l->loaded.count; i++) {
-        if (!l->loaded.list[i].wanted) {
-            (void)l->keeper->kernel->remove(l->keeper->fd, l->loaded.list[i].wire);
+        const struct ours *o = &l->loaded.list[i];
+        if (!o->wanted && (l->renew || o->known)) {
+            (void)l->keeper->kernel->remove(l->keeper->fd, o->wire);
         }
     }
 }
@@ -283,6 +305,7 @@ static int look_rules(struct keeper *k, bool renew)
     for (size_t i = 0; i < k->targets.count; i++) {
         load_target(&l, &k->targets.list[i]);
     }
+    mark_known(&l);
     remove_unwanted(&l);
     tell_look(k, &l);
     loaded_fini(&l.loaded);

@@ -134,7 +134,10 @@ static int apply_gone(struct apply *a, const struct finding *f, struct place *p,
         r = record(a, f, p, decision, &p->node.entry, &ABSENT, NULL, new_path);
         last = a->last;
     }
-    return r < 0 || !decision->store ? r : store_remove(a->txn, p->path, p->len, last);
+    if (r < 0 || !decision->store)
+        return r;
+    return p->node.entry.type == ENTRY_ABSENT ? store_put(a->txn, p->path, p->len, &ABSENT, last)
+                                              : store_remove(a->txn, p->path, p->len, last);
 }
 
 /* Something unknown in a directory that is watched and unknown itself: that one was just made or moved here. Findings

@@ -43,8 +43,10 @@ void decide(const struct decide_input *in, struct decision *ret)
         decide_both(in, ret);
     } else if (is) {
         decide_unknown(in, ret);
-    } else if (in->gone_is_news && (was || (in->filling && !(in->ops & WATCH_CREATE)))) {
-        ret->actions = ACTION_DELETED;
-        ret->store = was;
+    } else if (in->gone_is_news) {
+        bool known = was || (in->filling && !(in->ops & WATCH_CREATE));
+        ret->actions = known ? ACTION_DELETED : 0;
+        /* While filling its absence is kept too: the fill may hold a measurement from before its end. */
+        ret->store = was || in->filling;
     }
 }

@@ -12,7 +12,7 @@
 #include "fimd/rt/clock.h"
 #include "fimd/rt/log.h"
 
-enum { KEEP_EXITED = 65536 };
+enum { KEEP_EXITED = 16384 };
 static const char AGENT_VALUE[] = "agent-id";
 static const int64_t PROBE_WAIT = 2 * NS_PER_S;
 static const int64_t SYNC_TURN = NS_PER_S / 5;
@@ -208,6 +208,7 @@ static int open_walkers(struct flow *f, struct fault *why)
         .measure = &f->measure,
         .threads = f->settings->threads,
         .read_rate = f->settings->read_rate,
+        .leave_out = probe_dir(f->probe),
         .ctx = f,
         .finished = flow_scan_finished,
     };

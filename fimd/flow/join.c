@@ -112,10 +112,10 @@ struct watch_callbacks flow_watch_callbacks(struct flow *f)
 
 /* ---- audit ---- */
 
-static void on_login(void *ctx, pid_t pid, uint32_t login, uint32_t session, const char *tty)
+static void on_login(void *ctx, pid_t pid, uint32_t login, uint32_t session, const char *tty, int64_t stamp)
 {
     struct flow *f = ctx;
-    process_login(f->people, pid, login, session, tty);
+    process_login_stamped(f->people, pid, login, session, tty, stamp);
 }
 
 static void on_progress(void *ctx)
@@ -124,9 +124,17 @@ static void on_progress(void *ctx)
     judge_progress(f->judge);
 }
 
+/* Records of logins may be among what was lost, or was never made: who logged in meanwhile is not known. */
+static void logins_lost(struct flow *f, const char *action)
+{
+    if (strcmp(action, "audit-lost") == 0 || strcmp(action, "audit-off") == 0)
+        process_logins_lost(f->people, clock_mono() - NS_PER_S);
+}
+
 static void on_audit_state(void *ctx, const char *action, const char *text)
 {
     struct flow *f = ctx;
+    logins_lost(f, action);
     log_warning("audit: %s", text);
     judge_say(f->judge, SEVERITY_HIGH, action, text, NULL);
 }

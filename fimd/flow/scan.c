@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "baseline/path.h"
 #include "fimd/rt/clock.h"
 
 struct request {
@@ -49,7 +50,8 @@ struct run {
 static unsigned run_choose(void *ctx, const char *path, size_t len, enum entry_type type)
 {
     const struct run *run = ctx;
-    return policy_choose(run->policy, path, len, type);
+    const char *leave_out = run->scans->options.leave_out;
+    return path_below(path, len, leave_out, strlen(leave_out)) ? 0 : policy_choose(run->policy, path, len, type);
 }
 
 /* Only what is new below was certainly brought by whoever brought the directory. */

@@ -26,6 +26,7 @@ struct scans_options {
     const struct measure_options *measure;
     unsigned threads;   /* of a long scan; 0: one a core */
     uint64_t read_rate; /* bytes a second, 0 no limit */
+    const char *leave_out; /* a directory that is watched and not recorded: the probe's */
     void *ctx;
     /* A long scan or a fill ended. The scan's thread. */
     void (*finished)(void *ctx, const struct scan_result *result);

@@ -58,10 +58,12 @@ void host_watch(struct host *h, const char *path)
     cr_assert_eq(policy_new(&rule, 1, &h->policy, &why), 0, "%s", why.text);
 }
 
-static void on_login(void *ctx, pid_t pid, uint32_t login, uint32_t session, const char *tty)
+static void on_login(void *ctx, pid_t pid, uint32_t login, uint32_t session, const char *tty,
+                     int64_t stamp)
 {
     struct host *h = ctx;
     (void)tty;
+    cr_expect_gt(stamp, 0);
     h->last_pid = pid;
     h->last_login = login;
     h->last_session = session;

@@ -235,6 +235,25 @@ Test(keeper, rules_of_a_killed_fimd_are_replaced)
     keeper_close(&killed);
 }
 
+Test(keeper, two_fimds_do_not_take_out_each_others_rules_for_ever)
+{
+    struct keeper first, second;
+    open_keeper(&first, 1, "/etc/ssh");
+    open_keeper(&second, 1, "/etc"); /* takes the first one's for what a killed fimd left */
+    cr_assert_eq(keeper_look(&first), 0);
+    cr_expect_str_eq(said, "rules-wiped rules-restored ");
+    size_t count = kernel.count;
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(keeper_look(&second), 0);
+        cr_assert_eq(keeper_look(&first), 0);
+    }
+    cr_expect_eq(kernel.count, count);
+    cr_expect_str_eq(said, "rules-wiped rules-restored ");
+    keeper_close(&second);
+    keeper_close(&first);
+    cr_expect_eq(kernel.count, 0);
+}
+
 Test(keeper, audit_that_was_off_is_on_meanwhile)
 {
     struct keeper k;
