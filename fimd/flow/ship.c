@@ -16,11 +16,12 @@
 #include <time.h>
 
 #include "baseline/journal.h"
+#include "fimd/flow/dead.h"
 #include "fimd/rt/clock.h"
 #include "fimd/rt/log.h"
 #include "fimd/rt/loss.h"
 
-enum { LOCAL_BATCH = 1024, SCAN_MOST = 8192 };
+enum { LOCAL_BATCH = 1024, SCAN_MOST = 8192, LARGER_AFTER = 32 };
 static const uint64_t LOCAL_BYTES = 1024 * 1024;
 static const int64_t BACKOFF_FIRST = NS_PER_S;
 static const int64_t BACKOFF_MOST = 60 * NS_PER_S;
@@ -47,6 +48,8 @@ struct ship {
     pthread_t thread;
     struct parcel parcel;
     int64_t backoff, failing_since;
+    size_t portion; /* documents sent at once; `taken` in a row were */
+    unsigned taken;
     bool alarmed, running;
     pid_t pid;
 
@@ -249,35 +252,18 @@ static void set_error(struct ship *s, const char *text)
     }
 }
 
-struct dead_letter {
-    struct ship *ship;
-    const struct sink_item *item;
-};
-
 /* A refused document is kept as it was sent, with the server's reason: fimctl status counts them. */
-static int dead_keep(struct store_txn *txn, void *ctx)
-{
-    const struct dead_letter *dead = ctx;
-    char name[200];
-    struct buf value = {0};
-    snprintf(name, sizeof(name), "dead/%s/%020llu", dead->ship->options.settings->name,
-             (unsigned long long)dead->item->event->sequence);
-    buf_put_bytes(&value, dead->item->reason, strlen(dead->item->reason));
-    buf_put_bytes(&value, dead->item->json, dead->item->json_len);
-    int r = value.failed ? -ENOMEM : store_set(txn, name, value.data, value.len);
-    buf_fini(&value);
-    return r;
-}
-
 static bool bury(struct ship *s, const struct sink_item *item)
 {
-    struct dead_letter dead = {s, item};
     struct fault why = {0};
     char text[400];
-    if (store_write(s->options.store, dead_keep, &dead, &why) < 0) {
+    int r = dead_keep(s->options.store, s->options.settings->name, item, &why);
+    if (r < 0) {
         set_error(s, why.text);
         return false; /* not settled before it is safe */
     }
+    if (r == 0) /* told before a kill, and the cursor was not saved */
+        return true;
     loss_count(LOSS_DEAD_LETTER, 1);
     snprintf(text, sizeof(text), "document %s (sequence %llu) was refused for good and is kept as a dead letter: %s",
              item->id, (unsigned long long)item->event->sequence, item->reason);
@@ -314,33 +300,55 @@ static void mind_process(struct ship *s)
 }
 
 /* One document that is too large by itself is given up, with others it is tried in smaller portions. */
-static size_t too_large(struct sink_item *item, size_t portion)
+static bool too_large(struct sink_item *item, size_t portion)
 {
     if (portion > 1)
-        return portion / 2;
+        return false;
     item->verdict = SINK_DEAD;
     snprintf(item->reason, sizeof(item->reason), "larger than the server takes (413)");
-    return 1;
+    return true;
+}
+
+/* What a server took or did not take of late is what it is asked to take next: else every batch would begin with the
+ * same refusals. Now and then a larger one is tried. */
+static void learn(struct ship *s, bool taken, size_t portion)
+{
+    if (!taken) {
+        s->portion = portion > 1 ? portion / 2 : 1;
+        s->taken = 0;
+    } else if (portion >= s->portion && ++s->taken == LARGER_AFTER) {
+        s->portion = s->portion < s->parcel.most ? s->portion * 2 : s->portion;
+        s->taken = 0;
+    }
+}
+
+/* Why documents come again: an error, or what the server said of the first of those that it did not take. */
+static void set_refusal(struct ship *s, const struct sink_item *items, size_t left, const struct fault *why)
+{
+    char text[sizeof(why->text)];
+    snprintf(text, sizeof(text), "%zu document%s turned away for now%s%s", left, left == 1 ? " was" : "s were",
+             items[0].reason[0] ? ": " : "", items[0].reason);
+    set_error(s, why->error ? why->text : text);
 }
 
 /* Delivers all items; false when the ship is to stop before that. */
 static bool deliver_all(struct ship *s, struct sink_item *items, size_t count)
 {
-    size_t portion = count;
     while (count > 0) {
         struct fault why = {0};
         int64_t retry_after = 0;
-        if (portion > count)
-            portion = count;
+        size_t portion = s->portion < count ? s->portion : count;
         for (size_t i = 0; i < portion; i++)
             items[i].verdict = SINK_RETRY;
         int r = s->class->deliver(s->sink, items, portion, &retry_after, &why);
         mind_process(s);
         if (r == -EMSGSIZE) {
-            portion = too_large(&items[0], portion);
-            if (items[0].verdict != SINK_DEAD)
+            learn(s, false, portion);
+            if (!too_large(&items[0], portion))
                 continue;
             r = 0;
+        } else if (r == 0 || r == -EAGAIN) { /* a busy server may be one that has no room for so much at once */
+            learn(s, r == 0, portion);
         }
         size_t left = r == 0 ? settle(s, items, portion) : portion;
         memmove(items + left, items + portion, (count - portion) * sizeof(*items));
@@ -349,7 +357,7 @@ static bool deliver_all(struct ship *s, struct sink_item *items, size_t count)
             set_error(s, NULL);
             continue;
         }
-        set_error(s, r < 0 ? why.text : "some documents were turned away for now");
+        set_refusal(s, items, left, &why);
         if (!pause_for(s, next_pause(s, retry_after)))
             return false;
     }
@@ -393,6 +401,10 @@ static int read_cursor(struct store_txn *txn, void *ctx)
         return r;
     if (store_value(txn, s->cursor_name, &cursor, sizeof(cursor)) != sizeof(cursor))
         cursor = 0;
+    uint64_t dead;
+    r = dead_count(txn, s->options.settings->name, &dead);
+    if (r < 0)
+        return r;
     int64_t own = b->sink && s->class->last ? s->class->last(b->sink) : -1;
     if (own >= 0)
         cursor = (uint64_t)own;
@@ -403,6 +415,7 @@ static int read_cursor(struct store_txn *txn, void *ctx)
         cursor = counts.journal_first - 1;
     pthread_mutex_lock(&s->lock);
     s->status.cursor = s->saved = cursor;
+    s->status.dead = dead;
     if (s->journal_last < counts.journal_last)
         s->journal_last = counts.journal_last;
     s->sink = b->sink;
@@ -495,6 +508,7 @@ int ship_open(const struct ship_options *options, struct ship **ret, struct faul
     if (!s)
         return fault_set(why, ENOMEM, "out of memory");
     int r = parcel_init(&s->parcel, options->settings);
+    s->portion = s->parcel.most;
     if (r == 0)
         r = attach(s, why);
     if (r < 0 && r != -ENOMEM && (r != -EINVAL || options->patient)) {
