@@ -203,7 +203,8 @@ int check_merge(struct check_worker *w, struct walk_dir *dir)
     int rc = reserve(w, dir->count);
     if (rc)
         return rc;
-    memset(w->verdicts, VERDICT_SAME, dir->count);
+    if (dir->count) /* nothing has been reserved for an empty one */
+        memset(w->verdicts, VERDICT_SAME, dir->count);
     if (!dir->first)
         buf_put(&m.after, w->last.data, w->last.len);
     if (dir->alone)
