@@ -338,8 +338,10 @@ static bool deliver_all(struct ship *s, struct sink_item *items, size_t count)
         struct fault why = {0};
         int64_t retry_after = 0;
         size_t portion = s->portion < count ? s->portion : count;
-        for (size_t i = 0; i < portion; i++)
+        for (size_t i = 0; i < portion; i++) {
             items[i].verdict = SINK_RETRY;
+            items[i].reason[0] = '\0';
+        }
         int r = s->class->deliver(s->sink, items, portion, &retry_after, &why);
         mind_process(s);
         if (r == -EMSGSIZE) {

@@ -22,7 +22,7 @@ struct sink_item {
     const char *json;    /* the document, one line without a newline; NULL when the sink does not want it */
     size_t json_len;
     enum sink_verdict verdict; /* filled by deliver() */
-    char reason[200];          /* of SINK_DEAD: the server's words */
+    char reason[200];          /* of what was not delivered: the server's words; "" none */
 };
 
 struct sink; /* opaque, each class its own */
