@@ -183,13 +183,13 @@ static int add_rule(struct look *l, const struct target *t, const struct rule_wi
     return rc;
 }
 
-/* An optional rule that the kernel does not take was not wanted. */
+/* An optional rule that the kernel does not take was not wanted; one with nothing to stand on is not yet. */
 static int load_rule(struct look *l, const struct target *t, const struct rule_wire *wire, bool optional)
 {
     struct keeper *k = l->keeper;
     bool there = loaded_find(&l->loaded, rule_fingerprint(wire)) && (!replaced(l, t) || is_locked(k));
     int rc = there ? 0 : add_rule(l, t, wire, optional);
-    k->rules_wanted += !rc || !optional;
+    k->rules_wanted += !rc || (!optional && !may_wait(rc));
     k->rules_loaded += !rc;
     return optional ? 0 : rc;
 }

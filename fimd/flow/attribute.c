@@ -242,6 +242,22 @@ static int find_proof(struct attribute *a, const struct finding *f, const struct
     return audit_find(a->audit, &query, ret);
 }
 
+/* What the process tree knows of a touch; *ret stays NULL when it knows nothing. Where the record tells the person,
+ * only the programs are asked for, and no LOGIN is waited for. */
+static int tree_actor(struct attribute *a, struct finding *f, const struct touch *t, const struct audit_proof *proof,
+                      int64_t now, struct actor **ret)
+{
+    int64_t retry = now;
+    if (!t->process)
+        return 0;
+    if (proof && proof->login_known)
+        return process_actor_told(a->people, t->process, t->at, now, proof->login, proof->session, ret);
+    int r = process_actor(a->people, t->process, t->at, now, ret, &retry);
+    if (r == -EAGAIN)
+        f->retry = retry;
+    return r;
+}
+
 /* One touch's actor; *ret NULL when nothing at all is known of it. */
 static int actor_of(struct attribute *a, struct finding *f, const struct touch *t, int64_t now, struct actor **ret)
 {
@@ -252,22 +268,14 @@ static int actor_of(struct attribute *a, struct finding *f, const struct touch *
         return -EAGAIN;
     }
     struct actor *actor = NULL;
-    int64_t retry = now;
-    int r = t->process ? process_actor(a->people, t->process, t->at, now, &actor, &retry) : 0;
-    if (r == -EAGAIN && (proved != 0 || !proof.login_known)) {
-        if (proved == 0)
-            audit_proof_fini(&proof);
-        f->retry = retry;
-        return r;
-    }
-    if (proved == 0) {
-        /* The record has the person; the tree's chain is the more when it is there. */
+    int r = tree_actor(a, f, t, proved == 0 ? &proof : NULL, now, &actor);
+    if (r == 0 && proved == 0)
         r = with_proof(a, &actor, &proof);
-        audit_proof_fini(&proof);
-    } else if (actor) {
+    else if (actor)
         actor = with_session(a, actor);
-    }
-    if (r < 0 && r != -EAGAIN) {
+    if (proved == 0)
+        audit_proof_fini(&proof);
+    if (r < 0) {
         actor_unref(actor);
         return r;
     }

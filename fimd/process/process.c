@@ -180,18 +180,24 @@ pid_t process_pid(const struct process *process)
     return process->pid;
 }
 
-int process_actor(struct processes *p, struct process *process, int64_t at, int64_t now, struct actor **ret,
-                  int64_t *ret_retry)
+/* With the lock held: what is known of the process is brought up to `at`. */
+static void bring_up(struct processes *p, struct process *process, int64_t at, int64_t now)
 {
-    struct who who;
-    int r;
-    pthread_mutex_lock(&p->lock);
     if (now - p->drained >= DRAIN_NS || at > p->drained)
         feed_drain(p);
     if (!process->ended && !process->ghost && !who_is_fresh(process, at))
         feed_check(p, process, now, false);
     if (!process->ended && feed_program_due(process))
         feed_program(p, process);
+}
+
+int process_actor(struct processes *p, struct process *process, int64_t at, int64_t now, struct actor **ret,
+                  int64_t *ret_retry)
+{
+    struct who who;
+    int r;
+    pthread_mutex_lock(&p->lock);
+    bring_up(p, process, at, now);
     who_ask(&p->tree, process, at, now, &who);
     if (who.wait > now) {
         *ret_retry = who.wait;
@@ -199,6 +205,22 @@ int process_actor(struct processes *p, struct process *process, int64_t at, int6
     } else {
         r = who_actor(&p->tree, process, at, &who, clock_real() - clock_mono(), ret);
     }
+    feed_tell(p);
+    pthread_mutex_unlock(&p->lock);
+    return r;
+}
+
+int process_actor_told(struct processes *p, struct process *process, int64_t at, int64_t now, uint32_t login,
+                       uint32_t session, struct actor **ret)
+{
+    struct who who;
+    pthread_mutex_lock(&p->lock);
+    bring_up(p, process, at, now);
+    who_ask(&p->tree, process, at, now, &who);
+    who.known = true;
+    who.user = login;
+    who.session = session;
+    int r = who_actor(&p->tree, process, at, &who, clock_real() - clock_mono(), ret);
     feed_tell(p);
     pthread_mutex_unlock(&p->lock);
     return r;

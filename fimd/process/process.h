@@ -47,6 +47,10 @@ pid_t process_pid(const struct process *process);
 int process_actor(struct processes *p, struct process *process, int64_t at, int64_t now, struct actor **ret,
                   int64_t *ret_retry);
 
+/* The same where an audit record tells the login user and session: nothing is waited for. 0, -ENOMEM. */
+int process_actor_told(struct processes *p, struct process *process, int64_t at, int64_t now, uint32_t login,
+                       uint32_t session, struct actor **ret);
+
 /* Audit's LOGIN record (thread-safe): applied after the connector has been drained. tty may be NULL.
  * A process that is gone keeps it for its children. */
 void process_login(struct processes *p, pid_t pid, uint32_t login, uint32_t session, const char *tty);
