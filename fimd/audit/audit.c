@@ -97,10 +97,31 @@ static struct told *states_take(struct audit *a)
     return list;
 }
 
+static bool hides_logins(const char *action)
+{
+    return !strcmp(action, "audit-off") || !strcmp(action, "audit-lost");
+}
+
+/* Who logged in while records were lost, or none were made: known as those are that were there before fimd.
+ * Out of memory: those sessions have no address. */
+static void sessions_catch_up(struct audit *a)
+{
+    struct sessions *now = sessions_new(0);
+    if (now && !sessions_read_before(now)) { /* takes its time: not with the lock held */
+        pthread_mutex_lock(&a->table.lock);
+        (void)sessions_merge(a->table.sessions, now);
+        pthread_mutex_unlock(&a->table.lock);
+    }
+    sessions_free(now);
+}
+
 static void states_tell(struct audit *a, bool drop)
 {
     for (struct told *t = states_take(a), *next; t; t = next) {
         next = t->next;
+        if (!drop && hides_logins(t->action)) {
+            sessions_catch_up(a);
+        }
         if (!drop && a->callbacks.state) {
             a->callbacks.state(a->callbacks.ctx, t->action, t->text);
         }

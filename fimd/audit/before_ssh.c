@@ -1,5 +1,5 @@
-/* utmp has no sessions without a terminal (`ssh host command`, sftp, tunnels), and newer systems have no utmp at all. But
- * as long as a session lasts, an sshd with its audit session holds its connection:
+/* utmp has no sessions without a terminal (`ssh host command`, sftp, tunnels), and newer systems have no utmp at
+ * all. But as long as a session lasts, an sshd with its audit session holds its connection:
  *
  *   /proc/PID ─► is it root's sshd, with a session? ─► its lowest descriptor of a TCP socket ─► inode
  *             ─► /proc/PID/net/tcp, tcp6 (of its own network namespace) ─► the address at the other end
@@ -41,7 +41,7 @@ static bool line_of(const char *pid, const char *name, char *ret, int size)
     return got;
 }
 
-/* The kernel prints an address as words in the host's order: as they are in memory, so they need no turning. */
+/* The kernel prints an address as words in the host's order: as they are in memory, so none is turned. */
 static bool words_parse(const char *hex, uint32_t ret[WORDS], size_t *ret_count)
 {
     size_t count = 0;
@@ -72,7 +72,8 @@ bool socket_address(FILE *table, uint64_t inode, char *ret, size_t size)
         unsigned state;
         uint32_t words[WORDS];
         size_t count;
-        if (sscanf(line, " %*u: %*s %63[0-9A-F]:%*x %x %*s %*s %*s %*u %*u %" SCNu64, remote, &state, &of) == 3 &&
+        if (sscanf(line, " %*u: %*s %63[0-9A-F]:%*x %x %*s %*s %*s %*u %*u %" SCNu64, remote, &state, &of) ==
+                3 &&
             of == inode && state == ESTABLISHED && words_parse(remote, words, &count)) {
             return address_format(words, count, ret, size);
         }
@@ -101,8 +102,8 @@ static bool connection_address(const char *pid, char *ret, size_t size)
         char path[300], target[64] = "";
         uint64_t inode;
         snprintf(path, sizeof(path), "/proc/%s/fd/%d", pid, fd);
-        if (readlink(path, target, sizeof(target) - 1) > 0 && sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1 &&
-            inode_address(pid, inode, ret, size)) {
+        if (readlink(path, target, sizeof(target) - 1) > 0 &&
+            sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1 && inode_address(pid, inode, ret, size)) {
             return true;
         }
     }
@@ -134,7 +135,8 @@ static int one_read(struct sessions *s, const char *pid)
 {
     struct audit_session session = {.address = ""};
     char text[32];
-    if (!is_ssh(pid, session.method, sizeof(session.method)) || !line_of(pid, "sessionid", text, sizeof(text))) {
+    if (!is_ssh(pid, session.method, sizeof(session.method)) ||
+        !line_of(pid, "sessionid", text, sizeof(text))) {
         return 0;
     }
     uint32_t id = (uint32_t)strtoul(text, NULL, 10);

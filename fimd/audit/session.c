@@ -245,6 +245,15 @@ int sessions_put(struct sessions *s, uint32_t id, const struct audit_session *kn
     return 0;
 }
 
+int sessions_merge(struct sessions *s, const struct sessions *from)
+{
+    int rc = 0;
+    for (size_t i = 0; i < from->count && !rc; i++) {
+        rc = sessions_put(s, from->list[i].id, &from->list[i].session);
+    }
+    return rc;
+}
+
 bool sessions_get(const struct sessions *s, uint32_t id, struct audit_session *ret)
 {
     const struct known *k = find(s, id);

@@ -14,6 +14,8 @@ void sessions_free(struct sessions *s);
 int sessions_push(struct sessions *s, const struct act *act);
 /* What is known from elsewhere of a session that began before fimd; never replaces what a record told. */
 int sessions_put(struct sessions *s, uint32_t id, const struct audit_session *known);
+/* All that `from` knows, as by sessions_put. 0 or -ENOMEM. */
+int sessions_merge(struct sessions *s, const struct sessions *from);
 bool sessions_get(const struct sessions *s, uint32_t id, struct audit_session *ret);
 
 #endif

@@ -127,6 +127,21 @@ Test(session, those_from_before_come_from_utmp)
     sessions_free(s);
 }
 
+Test(session, what_is_caught_up_with_replaces_no_record)
+{
+    struct sessions *s = sessions_new(0), *now = sessions_new(0);
+    const struct audit_session other = {.address = "10.9.9.9", .method = "other"};
+    say(s, RECORD_USER_LOGIN, "pid=1 uid=0 auid=1000 ses=3 msg='op=login id=1000 exe=\"/usr/sbin/sshd\" hostname=10.1.2.3 "
+                              "addr=10.1.2.3 terminal=/dev/pts/0 res=success'");
+    cr_assert_eq(sessions_put(now, 3, &other), 0);
+    cr_assert_eq(sessions_put(now, 4, &other), 0);
+    cr_assert_eq(sessions_merge(s, now), 0);
+    expect(s, 3, "10.1.2.3", "sshd", "pts/0");
+    expect(s, 4, "10.9.9.9", "other", "");
+    sessions_free(now);
+    sessions_free(s);
+}
+
 static const struct {
     uint64_t inode;
     const char *address;
