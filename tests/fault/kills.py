@@ -203,18 +203,18 @@ def kill_sender(work):
     """Every event is at the server once, though the network processes are killed again and again."""
     tree = f"{work}/tree"
     os.mkdir(tree)
-    chance, outputs = random.Random(SEED), 4
+    chance, outputs = random.Random(SEED), 6
     with server() as s:
         lines = "".join(f"  - {{type: elasticsearch, name: es{i}, hosts: ['http://127.0.0.1:{s.server_port}'], "
                         f"index: logs-fim.event-{i}, compression: {'gzip' if i % 2 else 'none'}, "
-                        f"batch: {{events: {20 << i}}}}}\n" for i in range(outputs))
+                        f"batch: {{events: {16 << i}}}}}\n" for i in range(outputs))
         daemon = Daemon(work, [tree], outputs=lines)
         killed = 0
-        with load(tree, SEED) as steps:
+        with load(tree, SEED, pause=0.005) as steps:
             while killed < ROUNDS:
                 time.sleep(chance.uniform(0.01, 0.12))
                 for pid in senders(daemon):
-                    if chance.random() < 0.7:
+                    if chance.random() < 0.25:  # some live to deliver, some die before that
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
                             killed += 1
