@@ -263,6 +263,7 @@ static int open_parts(struct flow *f, const struct flow_options *options, struct
         r = open_watch(f, options, why);
     if (r < 0)
         return r;
+    log_info("watching, %lld ms after the start", (long long)((clock_real() - f->since) / NS_PER_MS));
     open_audit(f);
     say_started(f);
     r = open_outputs(f, why);
