@@ -153,9 +153,11 @@ static void open_audit(struct flow *f)
         .ignore = {getpid()},
         .callbacks = flow_audit_callbacks(f),
     };
-    int r = f->settings->audit ? audit_open(&options, &f->audit, &why) : -ENOTSUP;
+    struct audit *audit = NULL;
+    int r = f->settings->audit ? audit_open(&options, &audit, &why) : -ENOTSUP;
+    f->audit = audit;
     process_logins_come(f->people, r == 0);
-    attribute_set_audit(f->attribute, f->audit);
+    attribute_set_audit(f->attribute, audit);
     if (r == 0 || !f->settings->audit)
         return;
     snprintf(f->audit_text, sizeof(f->audit_text), "%s", why.text);

@@ -11,7 +11,7 @@
 enum { FLOW_PENDING_MOST = 16384, FLOW_IGNORE_MOST = 16, FLOW_AGENT_ID = 16 };
 
 struct flow {
-    struct settings *settings;
+    struct settings *_Atomic settings; /* a reload replaces it while status is asked for */
     struct settings **retired; /* replaced by reloads: kept, because threads may still look into them */
     size_t retired_count;
     struct policy *policy; /* the settings' one with the probe's rule */
@@ -26,7 +26,7 @@ struct flow {
     struct select *select;
     struct attribute *attribute;
     struct judge *judge;
-    struct audit *audit; /* NULL: off, or not to be had */
+    struct audit *_Atomic audit; /* NULL: off, not to be had, or not yet: it is opened when the watch runs */
     struct pool *pool;
     struct scans *scans;
     struct probe *probe;
