@@ -6,7 +6,7 @@ import socket
 import time
 
 from account import Daemon, check_all, load, until, want
-from floods import descriptors, memory
+from floods import bounded, descriptors, memory
 
 
 def connect(daemon, timeout=5.0):
@@ -69,8 +69,7 @@ def clients(work):
             daemon.alive()
         for size in (1 << 20, 20 << 20):  # a line without an end
             ask(daemon, b'{"command": "' + b"x" * size)
-        giants = memory(pid)
-        want(giants - before < 8 * 1024, f"giant lines are kept in memory: {before} became {giants} KiB")
+        bounded(pid, memory(pid) - before, 8 * 1024, "giant lines are kept in memory")
         many_connections(daemon)
         slow_readers(daemon)
         daemon.alive()
@@ -80,7 +79,7 @@ def clients(work):
     text = check_all(daemon, tree)
     until(lambda: len(descriptors(pid)) <= len(fds), f"the connections are closed again ({len(fds)} before)", 40)
     grown = memory(pid) - before
-    want(grown < 16 * 1024, f"the clients cost {grown} KiB of memory")
+    bounded(pid, grown, 16 * 1024, "the clients cost memory")
     daemon.stop()
     return f"{len(NONSENSE)} sorts of nonsense, 1,000 connections, {steps.value} operations meanwhile: {text}"
 

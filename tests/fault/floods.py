@@ -1,5 +1,6 @@
 """More than there is room for: the kernel's queue overflown, fimd stopped for seconds, storms, many reloads."""
 import os
+import re
 import shutil
 import signal
 import time
@@ -75,6 +76,13 @@ def memory(pid):
         return next(int(line.split()[1]) for line in f if line.startswith("RssAnon"))
 
 
+def bounded(pid, kib, most, what):
+    """A sanitizer keeps memory of its own: it is not measured then."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+        instrumented = re.search(r"lib[atu]b?san\.so", f.read())
+    want(kib <= most or instrumented, f"{what}: {kib} KiB, more than {most}")
+
+
 def descriptors(pid):
     return sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd"))
 
@@ -102,7 +110,7 @@ def storm(work):
     check_proof(daemon)
     paths = check_disk(documents, tree, {})
     want(daemon.ctl("check", "--content")[0] == 0, "the baseline is not what is on disk")
-    want(most <= bound, f"private memory rose to {most} KiB (before {before}, after {after}), more than {bound}")
+    bounded(daemon.process.pid, most, bound, f"private memory rose (before {before}, after {after})")
     daemon.stop()
     return (f"{made} files in {seconds} s: {len(documents)} events, {paths} paths; private memory {before} KiB before, "
             f"{most} at most, {after} after; losses {losses or 'none'}")
@@ -152,9 +160,9 @@ def reloads(work):
     many(tree, 3, "still")
     daemon.sync()
     want(len(daemon.changes(last)) == 3, "with the old configuration in force changes are not told")
+    until(lambda: len(descriptors(pid)) <= len(fds), f"no more descriptors than before, {fds}", 5)
     now, grown = descriptors(pid), memory(pid) - rss
-    want(len(now) <= len(fds), f"descriptors leaked: {len(fds)} became {len(now)}: {set(now) - set(fds) or now}")
-    want(grown < 8 * 1024, f"50 reloads cost {grown} KiB of private memory")
+    bounded(pid, grown, 8 * 1024, "50 reloads cost private memory")
     text = check_all(daemon, tree)
     daemon.stop()
     return f"50 reloads, 13 of bad files: {text}; {len(fds)} descriptors before, {len(now)} after, {grown:+} KiB"
