@@ -5,6 +5,7 @@
 #include "fimd/cli/human.h"
 #include "fimd/cli/progress.h"
 #include "fimd/cli/scope.h"
+#include "fimd/flow/selection.h"
 #include "fimd/rt/clock.h"
 
 #include <errno.h>
@@ -110,6 +111,9 @@ static int fill(struct cli *cli, struct scope *scope, struct store *store, bool 
     progress_stop(bar);
     if (r < 0)
         return why.error ? cli_fault(cli, EXIT_INTERNAL, &why) : cli_fail(cli, EXIT_INTERNAL, "%s", strerror(-r));
+    /* The daemon's first start then compares, and tells what was made meanwhile, instead of taking it in. */
+    if (!atomic_load(&f.unread) && selection_remember(store, cli->settings.policy, &why) < 0)
+        return cli_fault(cli, EXIT_INTERNAL, &why);
     r = sum_up(&f, clock_mono() - start);
     return atomic_load(&f.unread) ? cli_fail(cli, EXIT_INTERNAL, "the baseline is not complete") : r;
 }

@@ -66,6 +66,7 @@ static int append(struct apply *a, const struct event *event)
     if (r < 0)
         return r;
     a->records++;
+    a->found += event->kind == EVENT_CHANGE && event->source != SOURCE_FANOTIFY;
     a->last = record.sequence;
     return 0;
 }

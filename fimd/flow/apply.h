@@ -20,6 +20,7 @@ struct apply { /* what one transaction applies with; the caller's, begun anew wh
     int64_t mono; /* ns monotonic, the same moment */
     struct buf *scratch;
     size_t records; /* appended so far */
+    size_t found;   /* those of them that a scan found */
     uint64_t last;  /* sequence of the last one */
 };
 

@@ -213,6 +213,7 @@ static int open_walkers(struct flow *f, struct fault *why)
         .leave_out = probe_dir(f->probe),
         .ctx = f,
         .finished = flow_scan_finished,
+        .found = flow_scan_found,
     };
     unsigned threads = f->settings->threads ? f->settings->threads : cores();
     int r = scans_open(&scans, &f->scans);
@@ -272,7 +273,7 @@ static int open_parts(struct flow *f, const struct flow_options *options, struct
     if (r == 0)
         r = judge_start(f->judge);
     if (r == 0)
-        r = flow_first_walk(f);
+        r = flow_first_walk(f, true);
     return r;
 }
 
@@ -416,7 +417,7 @@ int flow_reload(struct flow *f, struct settings *settings, struct fault *why)
     }
     judge_say(f->judge, SEVERITY_MEDIUM, "reloaded", "the configuration was read again", "configuration",
               settings->file ? settings->file : "built-in defaults", NULL);
-    return flow_first_walk(f);
+    return flow_first_walk(f, false);
 }
 
 /* ---- what is asked of it ---- */

@@ -220,6 +220,14 @@ struct judge_callbacks flow_judge_callbacks(struct flow *f)
 
 /* ---- scans ---- */
 
+uint64_t flow_scan_found(void *ctx)
+{
+    struct flow *f = ctx;
+    struct judge_status status;
+    judge_status(f->judge, &status);
+    return status.found;
+}
+
 void flow_scan_finished(void *ctx, const struct scan_result *r)
 {
     struct flow *f = ctx;

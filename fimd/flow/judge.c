@@ -290,6 +290,7 @@ static void batch_count(struct judge *j, const struct batch *b)
     j->status.commits++;
     j->gather_until = b->count >= FLOOD ? clock_mono() + FLOOD_WAIT : 0;
     j->status.records += b->apply.records;
+    j->status.found += b->apply.found;
     if (b->apply.last)
         j->status.last = b->apply.last;
     for (size_t i = 0; i < b->count; i++)

@@ -63,6 +63,7 @@ struct judge_status {
     uint64_t commits, records, waiting, queued;
     uint64_t last;        /* sequence of the last record committed since the start; 0 none */
     uint64_t by_grade[4]; /* records of changes by the grade of their attribution */
+    uint64_t found;       /* records of changes that a scan found */
     bool failing;
     char why[400];
 };

@@ -49,12 +49,13 @@ struct watch_callbacks flow_watch_callbacks(struct flow *f);
 struct audit_callbacks flow_audit_callbacks(struct flow *f);
 struct judge_callbacks flow_judge_callbacks(struct flow *f);
 void flow_scan_finished(void *ctx, const struct scan_result *result);
+uint64_t flow_scan_found(void *ctx);
 void flow_ship_process(void *ctx, pid_t old_pid, pid_t new_pid);
 void flow_ship_state(void *ctx, const char *action, const char *text, const char *output);
 
 /* baseline.c: what is to be walked at the start and after a change of policy */
-int flow_first_walk(struct flow *f);
+int flow_first_walk(struct flow *f, bool starting);
 /* The baseline is complete for this policy: remembered, so that the next start compares. Until then a start goes on filling. */
-int flow_baseline_made(struct flow *f);
+void flow_baseline_made(struct flow *f);
 
 #endif

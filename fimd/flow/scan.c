@@ -11,6 +11,8 @@
 #include "baseline/path.h"
 #include "fimd/rt/clock.h"
 
+static const int64_t SETTLE_WAIT = 60 * NS_PER_S; /* for what the scan found to be judged */
+
 struct request {
     struct request *next;
     char *path; /* NULL: everything */
@@ -107,9 +109,11 @@ static void run_one(struct lane *lane, const struct request *q)
     struct scans *s = lane->scans;
     struct fault why = {0};
     int64_t begun = clock_mono();
+    uint64_t found = s->options.found(s->options.ctx);
     int error = run_request(lane, q, &why);
     if (q->walk)
         return;
+    select_sync(s->options.select, SETTLE_WAIT);
     struct scan_result result = {
         .why = q->why,
         .depth = q->depth,
@@ -117,7 +121,7 @@ static void run_one(struct lane *lane, const struct request *q)
         .directories = atomic_load(&lane->progress.directories),
         .entries = atomic_load(&lane->progress.entries),
         .bytes = atomic_load(&lane->progress.bytes),
-        .differences = atomic_load(&lane->progress.differences),
+        .differences = s->options.found(s->options.ctx) - found,
         .duration = clock_mono() - begun,
         .error = error,
     };

@@ -14,7 +14,8 @@ struct scan_result {
     const char *why;       /* "start", "queue-overflow", "asked" …: static */
     enum check_depth depth;
     bool fill;             /* it made a first baseline */
-    uint64_t directories, entries, bytes, differences;
+    uint64_t directories, entries, bytes;
+    uint64_t differences;  /* journaled: what was told as a difference, measured again, and was one */
     int64_t duration;      /* ns */
     int error;             /* 0 or -errno */
     char text[400];        /* of the error */
@@ -30,6 +31,8 @@ struct scans_options {
     void *ctx;
     /* A long scan or a fill ended. The scan's thread. */
     void (*finished)(void *ctx, const struct scan_result *result);
+    /* How many differences that a scan found have been journaled since the start. */
+    uint64_t (*found)(void *ctx);
 };
 
 int scans_open(const struct scans_options *options, struct scans **ret);
