@@ -127,7 +127,9 @@ static void on_progress(void *ctx)
 /* Records of logins may be among what was lost, or was never made: who logged in meanwhile is not known. */
 static void logins_lost(struct flow *f, const char *action)
 {
-    if (strcmp(action, "audit-lost") == 0 || strcmp(action, "audit-off") == 0)
+    /* That audit was off before the start is known to the tree, and is told late: it says nothing of what came since. */
+    bool was_off = strcmp(action, "audit-off") == 0 && clock_real() - f->since > 2 * NS_PER_S;
+    if (was_off || strcmp(action, "audit-lost") == 0)
         process_logins_lost(f->people, clock_mono() - NS_PER_S);
 }
 
