@@ -161,6 +161,38 @@ static void put_programs(struct line *l, const struct actor *a)
     buf_fini(&chain);
 }
 
+static bool is_same_person(const struct actor *a, const struct actor *b)
+{
+    return a->login == b->login && (a->login != ACTOR_UNSET || (a->login_known == b->login_known && a->euid == b->euid));
+}
+
+/* People, not processes: `cp x y && mv y z` is one person's work. */
+static size_t other_people(const struct event *e)
+{
+    size_t count = 0;
+
+    for (size_t i = 1; i < e->actors_count; i++) {
+        size_t k = 0;
+
+        while (k < i && !is_same_person(e->actors[k], e->actors[i]))
+            k++;
+        count += k == i;
+    }
+    return count;
+}
+
+static void put_others(struct line *l)
+{
+    const struct event *e = l->event;
+    size_t others = other_people(e);
+
+    if (!others && e->actors_more)
+        buf_put_str(l->to, " and perhaps others");
+    else if (others)
+        buf_printf(l->to, " and %zu%s other%s", others, e->actors_more ? " or more" : "",
+                   others != 1 || e->actors_more ? "s" : "");
+}
+
 static void put_who(struct line *l)
 {
     const struct event *e = l->event;
@@ -180,9 +212,7 @@ static void put_who(struct line *l)
         buf_put_str(l->to, ", from ");
         put_escaped(l, a->address);
     }
-    if (e->actors_count > 1)
-        buf_printf(l->to, " and %zu%s other%s", e->actors_count - 1, e->actors_more ? " or more" : "",
-                   e->actors_count > 2 || e->actors_more ? "s" : "");
+    put_others(l);
     if (a->program.pid > 0 || a->program.name || a->program.exe)
         put_programs(l, a);
 }

@@ -88,6 +88,14 @@ Test(line, others_are_counted, .init = utc)
     text = line_of(&e, 0);
     cr_expect_not_null(strstr(text, " and 1 other "), "%s", text);
     free(text);
+    e.actors[1]->login = e.actors[0]->login; /* another program of the same person */
+    text = line_of(&e, 0);
+    cr_expect_null(strstr(text, "other"), "%s", text);
+    free(text);
+    e.actors_more = true;
+    text = line_of(&e, 0);
+    cr_expect_not_null(strstr(text, " and perhaps others "), "%s", text);
+    free(text);
     event_fini(&e);
 }
 
