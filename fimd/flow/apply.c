@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "baseline/attr.h"
+#include "baseline/journal.h"
 #include "baseline/path.h"
 #include "fimd/flow/apply_parts.h"
 #include "fimd/flow/decide.h"
@@ -157,6 +158,28 @@ bool apply_is_early(const struct apply *a, const struct finding *f, const struct
     return !known;
 }
 
+/* Was the path told to be gone by the record that it remembers: deleted, or moved to another one? */
+static bool told_gone(struct apply *a, const struct place *p)
+{
+    struct journal_record record;
+    struct event event;
+    if (journal_get(a->txn, p->node.last, &record) < 0 || event_from_record(&record, &event) < 0)
+        return false;
+    bool gone = (event.actions & ACTION_DELETED) || !event.path || strlen(event.path) != p->len ||
+                memcmp(event.path, p->path, p->len) != 0;
+    event_fini(&event);
+    return gone;
+}
+
+/* A fill takes in silently what it finds, also what was made a moment before it came by. The event of its making
+ * comes nonetheless, and finds an entry of which no record says how it came. */
+static bool is_untold(struct apply *a, const struct finding *f, const struct place *p)
+{
+    if (!(f->ops & WATCH_CREATE) || f->old_path || p->node.entry.type == ENTRY_ABSENT)
+        return false;
+    return p->node.last == 0 || told_gone(a, p);
+}
+
 /* One path by itself against what is there now. */
 int apply_place(struct apply *a, const struct finding *f, struct place *p, const struct entry *after)
 {
@@ -167,6 +190,7 @@ int apply_place(struct apply *a, const struct finding *f, struct place *p, const
         .ops = f->ops,
         .gone_is_news = gone_is_news(f),
         .filling = a->filling,
+        .untold = is_untold(a, f, p),
     };
     struct decision decision;
     decide(&in, &decision);
@@ -177,7 +201,8 @@ int apply_place(struct apply *a, const struct finding *f, struct place *p, const
         r = apply_below(a, f, p->path, p->len, NULL);
     uint64_t last = p->node.last;
     if (r == 0 && decision.actions) {
-        r = apply_record(a, f, p, &decision, &p->node.entry, after, NULL, NULL);
+        const struct entry *before = decision.actions == ACTION_CREATED ? &apply_absent : &p->node.entry;
+        r = apply_record(a, f, p, &decision, before, after, NULL, NULL);
         last = a->last;
     }
     return r < 0 || !decision.store ? r : store_put(a->txn, p->path, p->len, after, last);

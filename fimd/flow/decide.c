@@ -5,7 +5,7 @@
  *   -       -       nothing (came and went before anyone could look)
  *   -       there   created; while the first baseline is being made, `updated` unless it was seen to be created
  *   there   -       deleted, when its end was seen; else wait for the event of its end, which must come
- *   there   there   updated when content, type or the object itself differ; else attributes_modified;
+ *   there   there   created, when it was seen to be made and only a fill that came first knew of it; updated when content, type or the object itself differ; else attributes_modified;
  *                   nothing when nothing that a rule asks for differs */
 #include "fimd/flow/decide.h"
 
@@ -24,6 +24,11 @@ static void decide_unknown(const struct decide_input *in, struct decision *ret)
 
 static void decide_both(const struct decide_input *in, struct decision *ret)
 {
+    if (in->untold && (in->ops & WATCH_CREATE) && !(in->ops & WATCH_DELETE)) {
+        ret->actions = ACTION_CREATED;
+        ret->store = true;
+        return;
+    }
     uint32_t changes = entry_diff(in->before, in->after);
     ret->store = changes != 0 || in->before->ctime != in->after->ctime || in->before->mtime != in->after->mtime ||
                  in->before->nlink != in->after->nlink || in->before->size != in->after->size;

@@ -15,6 +15,7 @@ struct decide_input {
     uint32_t ops;               /* enum watch_op */
     bool gone_is_news;          /* its absence was seen by a deletion, a move or a scan: not just a file that went on */
     bool filling;               /* the first baseline is not complete here: an unknown file need not be new */
+    bool untold;                /* before is what a fill took in: no record says that it is there */
 };
 
 struct decision {

@@ -70,3 +70,27 @@ Test(decide, table)
         cr_expect(c->actions || d.changes == 0, "%s: changes without an action", c->name);
     }
 }
+
+Test(decide, what_only_a_fill_knew_and_was_seen_to_be_made_is_created)
+{
+    const struct entry a = file(1, 10, 100, 1), b = file(2, 12, 200, 2);
+    const struct {
+        uint32_t ops;
+        bool untold;
+        uint32_t actions;
+    } cases[] = {
+        {WATCH_CREATE, true, ACTION_CREATED},
+        {WATCH_CREATE | WATCH_CLOSE_WRITE, true, ACTION_CREATED},
+        {WATCH_CREATE, false, ACTION_UPDATED},
+        {WATCH_CREATE | WATCH_DELETE, true, ACTION_UPDATED}, /* it was there before */
+        {WATCH_CLOSE_WRITE, true, ACTION_UPDATED},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct decide_input in = {.before = &a, .after = &b, .attributes = ATTR_ALL, .ops = cases[i].ops,
+                                        .untold = cases[i].untold};
+        struct decision got;
+        decide(&in, &got);
+        cr_expect_eq(got.actions, cases[i].actions, "case %zu", i);
+        cr_expect(got.store, "case %zu", i);
+    }
+}
