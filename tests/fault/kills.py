@@ -43,7 +43,8 @@ def kill_daemon(work):
     starts = sum(1 for a in daemon.states() if a == "started")
     want(daemon.stop() == 0, "fimd did not end well")
     check_numbers(daemon.documents())
-    return f"{ROUNDS} kills (seed {SEED}), {steps.value} operations, {starts} starts recorded: {text}, {found} found by a start"
+    return (f"{ROUNDS} kills (seed {SEED}), {steps.value} operations, {starts} starts recorded: {text}, {found} found by "
+            "a start")
 
 
 def down(work):
