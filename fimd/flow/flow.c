@@ -290,6 +290,8 @@ int flow_open(const struct flow_options *options, struct flow **ret, struct faul
     int r = open_parts(f, options, why);
     if (r < 0) {
         f->settings = NULL; /* stays the caller's */
+        if (f->select)
+            select_stop(f->select); /* without a judge a full table would hold the watch's thread for ever */
         flow_close(f);
         return why->error ? r : fault_set(why, -r, "%s", strerror(-r));
     }
@@ -302,8 +304,11 @@ int flow_open(const struct flow_options *options, struct flow **ret, struct faul
 /* From the source to the sinks, so that what was seen is still said. */
 static void close_parts(struct flow *f)
 {
-    watch_close(f->watch);
-    f->watch = NULL;
+    pthread_mutex_lock(&f->lock);
+    struct watch *watch = f->watch;
+    f->watch = NULL; /* an output may just now tell of another pid (flow_ship_process) */
+    pthread_mutex_unlock(&f->lock);
+    watch_close(watch);
     scans_close(f->scans);
     if (f->select && f->judge)
         select_sync(f->select, NS_PER_S);
@@ -314,8 +319,8 @@ static void close_parts(struct flow *f)
     if (f->select)
         select_stop(f->select);
     pool_close(f->pool);
+    judge_stop(f->judge); /* before audit: it asks that to its last finding */
     audit_close(f->audit);
-    judge_stop(f->judge);
     close_ships(f);
 }
 
@@ -386,6 +391,8 @@ static int use_policy(struct flow *f, struct settings *settings, struct fault *w
         r = audit_set_policy(f->audit, policy, settings->rules, why);
     if (r < 0) {
         watch_set_policy(f->watch, f->policy, NULL);
+        if (f->audit)
+            audit_set_policy(f->audit, f->policy, f->settings->rules, NULL);
         policy_unref(policy);
         return r;
     }
@@ -417,7 +424,13 @@ int flow_reload(struct flow *f, struct settings *settings, struct fault *why)
     }
     judge_say(f->judge, SEVERITY_MEDIUM, "reloaded", "the configuration was read again", "configuration",
               settings->file ? settings->file : "built-in defaults", NULL);
-    return flow_first_walk(f, false);
+    /* The settings are in force, and ours: what cannot be begun now is no reason to give them back. */
+    r = flow_first_walk(f, false);
+    if (r < 0) {
+        log_error("what the new configuration selects cannot be scanned: %s", strerror(-r));
+        judge_say(f->judge, SEVERITY_HIGH, "scan-failed", "what the new configuration selects cannot be scanned", NULL);
+    }
+    return 0;
 }
 
 /* ---- what is asked of it ---- */

@@ -274,8 +274,10 @@ void flow_ship_process(void *ctx, pid_t old_pid, pid_t new_pid)
 {
     struct flow *f = ctx;
     remember_ignored(f, old_pid, new_pid);
+    pthread_mutex_lock(&f->lock); /* it may be about to be closed */
     if (f->watch)
         watch_ignore(f->watch, old_pid, new_pid);
+    pthread_mutex_unlock(&f->lock);
 }
 
 void flow_ship_state(void *ctx, const char *action, const char *text, const char *output)
