@@ -434,19 +434,25 @@ static int trim_look(void *ctx, const struct journal_record *record)
     return 0;
 }
 
-/* A deleted path is forgotten with its last record. */
+/* A deleted path is forgotten with its last record; a directory with children stays as the way to them. */
+static void forget(struct store_txn *txn, const char *path, uint64_t sequence)
+{
+    struct node node;
+    if (!path || store_get(txn, path, strlen(path), &node) != 0)
+        return;
+    if (node.entry.type == ENTRY_ABSENT && node.last == sequence)
+        store_remove(txn, path, strlen(path), 0);
+    node_fini(&node);
+}
+
+/* Of a move the record stands at the new path, and is the old one's last as well. */
 static int trim_gone(void *ctx, const struct journal_record *record)
 {
-    struct store_txn *txn = ctx;
     struct event event;
     if (event_from_record(record, &event) < 0)
         return 0;
-    struct node node;
-    if (event.path && store_get(txn, event.path, strlen(event.path), &node) == 0) {
-        if (node.entry.type == ENTRY_ABSENT && node.id == 0 && node.last == record->sequence)
-            store_remove(txn, event.path, strlen(event.path), 0);
-        node_fini(&node);
-    }
+    forget(ctx, event.path, record->sequence);
+    forget(ctx, event.path_old, record->sequence);
     event_fini(&event);
     return 0;
 }
