@@ -222,15 +222,15 @@ static void heap_push(struct pending *p, struct finding *f)
 static int64_t rest_due(const struct pending *p, const struct finding *f, int64_t now)
 {
     const struct pending_private *own = f->private;
+    int64_t most = f->first + p->options.settle_max; /* nobody keeps a change back by making more of them */
+    int64_t quiet = f->last + p->options.settle;
     if (own->deleting || own->walked)
-        return f->last + p->options.settle / 2;
-    if (own->transient)
-        return f->first + p->options.settle_max;
-    if (own->writing) {
-        int64_t quiet = f->last + p->options.settle, most = f->first + p->options.settle_max;
-        return quiet < most ? quiet : most;
-    }
-    return now;
+        quiet = f->last + p->options.settle / 2;
+    else if (own->transient)
+        return most;
+    else if (!own->writing)
+        return now;
+    return quiet < most ? quiet : most;
 }
 
 static void ready_push(struct pending *p, struct finding *f)
