@@ -55,7 +55,7 @@ struct ship {
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t work, moved;
-    uint64_t journal_last, saved;
+    uint64_t journal_last;
     bool stop;
     struct ship_status status;
 };
@@ -416,7 +416,7 @@ static int read_cursor(struct store_txn *txn, void *ctx)
     if (counts.journal_first > 0 && cursor + 1 < counts.journal_first)
         cursor = counts.journal_first - 1;
     pthread_mutex_lock(&s->lock);
-    s->status.cursor = s->saved = cursor;
+    s->status.cursor = cursor;
     s->status.dead = dead;
     if (s->journal_last < counts.journal_last)
         s->journal_last = counts.journal_last;
@@ -536,11 +536,14 @@ void ship_stop(struct ship *s)
     pthread_mutex_lock(&s->lock);
     uint64_t last = s->journal_last;
     pthread_mutex_unlock(&s->lock);
-    ship_sync(s, last, NS_PER_S);
+    bool done = ship_sync(s, last, NS_PER_S) == 0;
     pthread_mutex_lock(&s->lock);
     s->stop = true;
+    struct sink *sink = done ? NULL : s->sink;
     pthread_cond_broadcast(&s->work);
     pthread_mutex_unlock(&s->lock);
+    if (sink && s->class->interrupt)
+        s->class->interrupt(sink);
     pthread_join(s->thread, NULL);
     s->running = false;
 }
@@ -563,12 +566,14 @@ void ship_wake(struct ship *s, uint64_t last)
 
 int ship_save(struct ship *s, struct store_txn *txn)
 {
+    /* Compared with what the store has, not with what was given to it: that may have been rolled back. */
+    uint64_t kept;
     pthread_mutex_lock(&s->lock);
     uint64_t cursor = s->status.cursor;
-    bool moved = cursor != s->saved;
-    s->saved = cursor;
     pthread_mutex_unlock(&s->lock);
-    return moved ? store_set(txn, s->cursor_name, &cursor, sizeof(cursor)) : 0;
+    if (store_value(txn, s->cursor_name, &kept, sizeof(kept)) == sizeof(kept) && kept == cursor)
+        return 0;
+    return store_set(txn, s->cursor_name, &cursor, sizeof(cursor));
 }
 
 int ship_sync(struct ship *s, uint64_t sequence, int64_t timeout)
