@@ -559,11 +559,21 @@ static bool is_probe(const struct judge *j, const struct finding *f)
     return len && path_below(f->path, f->path_len, j->options.probe_dir, len);
 }
 
+static bool is_measured(const struct finding *f)
+{
+    return (f->measured == 0 || f->measured == -ENOENT) && (f->old_measured == 0 || f->old_measured == -ENOENT);
+}
+
 /* Brings one finding on: into the batch, to the waiting ones, or to the probe. */
 static void consider(struct judge *j, struct batch *b, struct finding *f, int64_t now, bool stop)
 {
     f->link = NULL;
     f->retry = INT64_MAX;
+    if (!is_measured(f)) { /* without it a file would look deleted; the next scan looks at it again */
+        loss_count(LOSS_NOT_RECORDED, 1);
+        select_done(j->options.select, f);
+        return;
+    }
     if (attribute(j->options.attribute, f, now) == -EAGAIN && !stop) {
         f->link = j->waiting;
         j->waiting = f;
