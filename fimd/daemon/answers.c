@@ -178,8 +178,13 @@ static int answer_status(void *ctx, struct control_call *call, const struct json
     struct strings degraded = {0};
     (void)request;
     (void)peer;
-    if (flow_status(d->flow, &s) < 0 || flow_degraded(d->flow, &degraded) < 0)
+    if (flow_status(d->flow, &s) < 0)
         return control_fail(call, EXIT_INTERNAL, "out of memory");
+    if (flow_degraded(d->flow, &degraded) < 0) {
+        flow_status_fini(&s);
+        strings_fini(&degraded);
+        return control_fail(call, EXIT_INTERNAL, "out of memory");
+    }
     struct json *answer = json_object();
     json_put_text(answer, FIELD_VERSION, FIMD_VERSION);
     json_put_int(answer, FIELD_PID, getpid());

@@ -204,6 +204,8 @@ int daemon_run(const char *config_file, struct settings *settings)
         log_error("%s", why.text[0] ? why.text : strerror(-r));
         code = r == -EPERM || r == -EACCES ? EXIT_NO_PERMISSION : EXIT_INTERNAL;
     }
+    if (d.flow)
+        flow_leave(d.flow); /* closing waits for the calls that are being answered */
     control_close(d.control);
     flow_close(d.flow);
     if (signals >= 0)

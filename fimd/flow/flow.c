@@ -215,10 +215,12 @@ static int open_walkers(struct flow *f, struct fault *why)
         .finished = flow_scan_finished,
         .found = flow_scan_found,
     };
+    struct measure_options measure = f->measure;
+    measure.stop = &f->ending; /* scans have a stop of their own */
     unsigned threads = f->settings->threads ? f->settings->threads : cores();
     int r = scans_open(&scans, &f->scans);
     if (r == 0)
-        r = pool_open(f->select, f->judge, &f->measure, threads, &f->pool);
+        r = pool_open(f->select, f->judge, &measure, threads, &f->pool);
     return r < 0 ? fault_set(why, -r, "the threads cannot be started: %s", strerror(-r)) : 0;
 }
 
@@ -316,6 +318,7 @@ static void close_parts(struct flow *f)
         judge_say(f->judge, SEVERITY_INFO, "stopped", "fimd stops watching", NULL);
         judge_sync(f->judge, NS_PER_S);
     }
+    atomic_store(&f->ending, true);
     if (f->select)
         select_stop(f->select);
     pool_close(f->pool);
@@ -463,7 +466,7 @@ static int sync_ships(struct flow *f, int64_t until)
     do {
         int64_t turn = clock_mono() + SYNC_TURN;
         r = sync_ships_for(f, judge.last, turn < until ? turn : until);
-    } while (r == -ETIMEDOUT && clock_mono() < until);
+    } while (r == -ETIMEDOUT && clock_mono() < until && !atomic_load(&f->leaving));
     return r;
 }
 
@@ -481,6 +484,12 @@ int flow_sync(struct flow *f, bool delivered, int64_t timeout)
     if (r == 0)
         r = judge_sync(f->judge, until - clock_mono());
     return r == 0 && delivered ? sync_ships(f, until) : r;
+}
+
+void flow_leave(struct flow *f)
+{
+    atomic_store(&f->leaving, true);
+    scans_leave(f->scans);
 }
 
 int flow_scan(struct flow *f, const char *path, enum check_depth depth, const char *who, int64_t timeout,

@@ -30,6 +30,8 @@ int flow_reload(struct flow *f, struct settings *settings, struct fault *why);
 
 /* Returns when all that happened on watched files before the call is in the journal; delivered: and in every output. */
 int flow_sync(struct flow *f, bool delivered, int64_t timeout);
+/* Whoever waits in flow_sync or flow_scan comes back soon, with an error: for an orderly stop. */
+void flow_leave(struct flow *f);
 /* Scans now (path NULL: everything) and waits; who: shown in the event. */
 int flow_scan(struct flow *f, const char *path, enum check_depth depth, const char *who, int64_t timeout,
               struct scan_result *ret);

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "fimd/rt/clock.h"
 #include "fimd/rt/log.h"
 
-enum { TAKE_MOST = 16 };
+enum { TAKE_MOST = 16, TRIES = 5 };
 static const int64_t HAND_ON = NS_PER_MS / 2;
+static const struct timespec TRY_PAUSE = {.tv_nsec = 50 * NS_PER_MS};
 
 struct pool {
     struct select *select;
@@ -23,10 +25,15 @@ struct pool {
     } workers[];
 };
 
-/* Out of descriptors or memory: the finding goes on without content rather than never. */
+/* Of descriptors and memory there may be more in a moment. What cannot be measured even then is not known to be
+ * gone: the judge lets it be. */
 static int measure_one(struct measurer *m, const char *path, size_t len, struct entry *ret)
 {
     int r = measure_path(m, path, len, ret);
+    for (int i = 1; i < TRIES && (r == -EMFILE || r == -ENFILE || r == -ENOMEM); i++) {
+        nanosleep(&TRY_PAUSE, NULL);
+        r = measure_path(m, path, len, ret);
+    }
     if (r < 0 && r != -ENOENT)
         log_warning("%s: cannot be measured (error %d); it is looked at again by the next scan", path, -r);
     return r;

@@ -32,6 +32,8 @@ struct flow {
     struct probe *probe;
     struct watch *watch;
     struct measure_options measure;
+    atomic_bool leaving; /* those who wait for something come back */
+    atomic_bool ending;  /* the measuring of a large file is given up */
 
     pthread_rwlock_t ships_lock; /* the list, which a reload replaces */
     struct ship **ships;

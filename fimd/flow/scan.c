@@ -38,6 +38,7 @@ struct scans {
     pthread_mutex_t lock;
     pthread_cond_t work, ended;
     struct lane slow, quick;
+    bool leaving;
     uint64_t tickets, done; /* of the slow lane, which runs them in order */
     struct scan_result last;
 };
@@ -104,6 +105,15 @@ static void progress_clear(struct check_progress *p)
     atomic_store(&p->differences, 0);
 }
 
+/* In short turns: an end does not wait for a large file that is being measured. */
+static void wait_settled(struct scans *s)
+{
+    int64_t until = clock_mono() + SETTLE_WAIT;
+    while (!atomic_load(&s->stop) && clock_mono() < until &&
+           select_sync(s->options.select, NS_PER_S) == -ETIMEDOUT)
+        continue;
+}
+
 static void run_one(struct lane *lane, const struct request *q)
 {
     struct scans *s = lane->scans;
@@ -113,7 +123,7 @@ static void run_one(struct lane *lane, const struct request *q)
     int error = run_request(lane, q, &why);
     if (q->walk)
         return;
-    select_sync(s->options.select, SETTLE_WAIT);
+    wait_settled(s);
     struct scan_result result = {
         .why = q->why,
         .depth = q->depth,
@@ -323,7 +333,7 @@ int scans_wait(struct scans *s, uint64_t ticket, int64_t timeout, struct scan_re
     int r = 0;
     pthread_mutex_lock(&s->lock);
     while (s->done < ticket && r == 0) {
-        if (atomic_load(&s->stop))
+        if (s->leaving || atomic_load(&s->stop))
             r = -ECANCELED;
         else
             r = -pthread_cond_timedwait(&s->ended, &s->lock, &at);
@@ -341,13 +351,21 @@ int scans_quiet(struct scans *s, int64_t timeout)
     int r = 0;
     pthread_mutex_lock(&s->lock);
     while ((s->quick.first || s->quick.running) && r == 0) {
-        if (atomic_load(&s->stop))
+        if (s->leaving || atomic_load(&s->stop))
             r = -ECANCELED;
         else
             r = -pthread_cond_timedwait(&s->ended, &s->lock, &at);
     }
     pthread_mutex_unlock(&s->lock);
     return r;
+}
+
+void scans_leave(struct scans *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->leaving = true;
+    pthread_cond_broadcast(&s->ended);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void scans_status(struct scans *s, struct scan_status *ret)

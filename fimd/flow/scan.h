@@ -49,6 +49,9 @@ int scans_walk(struct scans *s, const char *path, size_t len, const struct touch
 /* 0 with the result when that scan has ended, -ETIMEDOUT, -ECANCELED. */
 int scans_wait(struct scans *s, uint64_t ticket, int64_t timeout, struct scan_result *ret);
 
+/* From now on nobody waits: -ECANCELED. What runs goes on. */
+void scans_leave(struct scans *s);
+
 /* Waits until no short walk is queued or running: 0, -ETIMEDOUT, -ECANCELED. */
 int scans_quiet(struct scans *s, int64_t timeout);
 
