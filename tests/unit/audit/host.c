@@ -78,8 +78,10 @@ static void on_progress(void *ctx)
 static void on_state(void *ctx, const char *action, const char *text)
 {
     struct host *h = ctx;
+    pthread_mutex_lock(&h->told);
     size_t len = strlen(h->states);
     snprintf(h->states + len, sizeof(h->states) - len, "%s: %s\n", action, text);
+    pthread_mutex_unlock(&h->told);
 }
 
 void host_open(struct host *h, enum rules_wanted rules)
@@ -148,7 +150,10 @@ bool host_told(struct host *h, const char *action, int within_ms)
     char begin[64];
     snprintf(begin, sizeof(begin), "%s: ", action);
     for (int i = 0; i < within_ms / 5; i++) {
-        if (strstr(h->states, begin)) {
+        pthread_mutex_lock(&h->told);
+        bool there = strstr(h->states, begin) != NULL;
+        pthread_mutex_unlock(&h->told);
+        if (there) {
             return true;
         }
         usleep(5000);

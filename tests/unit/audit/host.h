@@ -3,6 +3,8 @@
 #ifndef TESTS_UNIT_AUDIT_HOST_H
 #define TESTS_UNIT_AUDIT_HOST_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -16,8 +18,9 @@ struct host {
     char dir[64]; /* a fresh directory; removed by host_fini */
     struct policy *policy;
     struct audit *audit;
-    char states[4096]; /* "action: text\n" … */
-    unsigned logins, progress;
+    pthread_mutex_t told; /* states, which audit's thread writes; zero is a mutex that is free */
+    char states[4096];    /* "action: text\n" … */
+    atomic_uint logins, progress;
     uint32_t last_login, last_session;
     pid_t last_pid;
 };
