@@ -14,8 +14,11 @@ int flow_first_walk(struct flow *f, bool starting)
     if (r < 0)
         return r;
     judge_set_filling(f->judge, !known.same);
-    if (!known.same)
-        r = scans_fill(f->scans, NULL);
+    if (!known.same) {
+        pthread_mutex_lock(&f->lock); /* it may end before its ticket is kept */
+        r = scans_fill(f->scans, &f->fill);
+        pthread_mutex_unlock(&f->lock);
+    }
     bool compare = starting ? f->settings->scan_at_start && (known.same || known.any) : !known.same;
     if (r == 0 && compare)
         r = scans_run(f->scans, NULL, f->settings->scan_at_start_depth, starting ? SOURCE_START : SOURCE_SCAN,
@@ -23,11 +26,17 @@ int flow_first_walk(struct flow *f, bool starting)
     return r;
 }
 
-void flow_baseline_made(struct flow *f)
+void flow_baseline_made(struct flow *f, uint64_t ticket)
 {
     struct fault why = {0};
+    pthread_mutex_lock(&f->lock);
+    bool ours = f->fill == ticket;
+    const struct policy *policy = f->settings->policy; /* stays, also when a reload replaces it */
+    pthread_mutex_unlock(&f->lock);
+    if (!ours) /* of settings that a reload has replaced: the next one makes it */
+        return;
     /* Not remembered: the next start fills again what there is, and compares. */
-    if (selection_remember(f->store, f->settings->policy, &why) < 0)
+    if (selection_remember(f->store, policy, &why) < 0)
         log_warning("the baseline is made, but that could not be noted: %s", why.text);
     judge_set_filling(f->judge, false);
 }

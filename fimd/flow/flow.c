@@ -419,7 +419,10 @@ int flow_reload(struct flow *f, struct settings *settings, struct fault *why)
     tell_restart(f->settings, settings);
     judge_configure(f->judge, settings->tags.list, settings->tags.count, settings->journal_keep,
                     settings->journal_max_size);
+    pthread_mutex_lock(&f->lock);
+    f->fill = 0; /* one that runs is not for these settings */
     f->settings = settings;
+    pthread_mutex_unlock(&f->lock);
     struct fault output = {0};
     if (replace_ships(f, settings, true, &output) < 0) {
         log_error("outputs: %s", output.text);

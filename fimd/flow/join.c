@@ -248,7 +248,7 @@ void flow_scan_finished(void *ctx, const struct scan_result *r)
                  seconds, differences);
     log_line(r->error ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", text);
     if (r->fill && !r->error)
-        flow_baseline_made(f);
+        flow_baseline_made(f, r->ticket);
     judge_say(f->judge, r->error ? SEVERITY_HIGH : SEVERITY_INFO, r->fill ? "baseline-made" : "scan-finished", text,
               "reason", r->why, "depth", depth, "entries", entries, "bytes", bytes, "differences", differences,
               "seconds", seconds, "error", r->error ? r->text : "", NULL);

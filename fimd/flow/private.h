@@ -44,6 +44,7 @@ struct flow {
     size_t ignore_count;
     char audit_text[400];
     struct probe_result probed;
+    uint64_t fill; /* ticket of the one that makes the baseline for the settings in force; 0 none */
 };
 
 /* join.c: the parts' callbacks */
@@ -57,7 +58,7 @@ void flow_ship_state(void *ctx, const char *action, const char *text, const char
 
 /* baseline.c: what is to be walked at the start and after a change of policy */
 int flow_first_walk(struct flow *f, bool starting);
-/* The baseline is complete for this policy: remembered, so that the next start compares. Until then a start goes on filling. */
-void flow_baseline_made(struct flow *f);
+/* A fill has ended. Of the settings in force: remembered, so that the next start compares. Until then a start goes on filling. */
+void flow_baseline_made(struct flow *f, uint64_t ticket);
 
 #endif

@@ -121,10 +121,14 @@ static void run_one(struct lane *lane, const struct request *q)
     int64_t begun = clock_mono();
     uint64_t found = s->options.found(s->options.ctx);
     int error = run_request(lane, q, &why);
-    if (q->walk)
+    if (q->walk) {
+        if (error < 0 && error != -ECANCELED) /* by a scan, which tells of its end: what is there shall not be missed */
+            scans_run(s, q->path, q->depth, SOURCE_SCAN, "walk-failed", NULL);
         return;
+    }
     wait_settled(s);
     struct scan_result result = {
+        .ticket = q->ticket,
         .why = q->why,
         .depth = q->depth,
         .fill = q->fill,

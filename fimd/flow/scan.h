@@ -11,6 +11,7 @@
 struct scans;
 
 struct scan_result {
+    uint64_t ticket;       /* as it was given when it was queued */
     const char *why;       /* "start", "queue-overflow", "asked" …: static */
     enum check_depth depth;
     bool fill;             /* it made a first baseline */
