@@ -248,7 +248,17 @@ void scans_close(struct scans *s)
 static bool same(const struct request *a, const struct request *b)
 {
     bool paths = a->path && b->path ? strcmp(a->path, b->path) == 0 : a->path == b->path;
-    return paths && a->depth == b->depth && a->source == b->source && a->fill == b->fill && !a->by.pid && !b->by.pid;
+    return paths && a->depth == b->depth && a->source == b->source && a->fill == b->fill;
+}
+
+/* One walk for what two have brought, one after the other: who brought what is not known then. Without this a
+ * directory that is moved to and fro, faster than it can be walked, would make the queue grow without end. */
+static void bring_together(struct scans *s, struct request *at, const struct request *q)
+{
+    if (at->by.process == q->by.process && at->by.pid == q->by.pid)
+        return;
+    process_drop(select_people(s->options.select), at->by.process);
+    at->by = (struct touch){0};
 }
 
 /* Takes the request over; an equal one that has not begun yet serves both. */
@@ -259,6 +269,7 @@ static void lane_put(struct lane *lane, struct request *q, uint64_t *ret_ticket)
     for (struct request *at = lane->first; at; at = at->next) {
         if (!same(at, q))
             continue;
+        bring_together(s, at, q);
         if (ret_ticket)
             *ret_ticket = at->ticket;
         pthread_mutex_unlock(&s->lock);
