@@ -190,6 +190,20 @@ Test(pending, a_walk_does_not_hurry_a_file_that_is_written)
     end(p);
 }
 
+Test(pending, nobody_puts_a_change_off_by_making_and_deleting_without_end)
+{
+    struct pending *p = table();
+    struct finding *f = NULL;
+    int64_t at = MS;
+    for (; !f && at < 60000 * MS; at += 10 * MS) {
+        add(p, "/w/f", WATCH_CREATE | WATCH_DELETE, 7, at);
+        f = take(p, at);
+    }
+    cr_assert_not_null(f);
+    finish(p, f);
+    end(p);
+}
+
 Test(pending, findings_of_one_path_go_one_after_another)
 {
     struct pending *p = table();
