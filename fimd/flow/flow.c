@@ -140,7 +140,12 @@ static int open_outputs(struct flow *f, struct fault *why)
 static int open_people(struct flow *f, bool connector, struct fault *why)
 {
     const struct process_options options = {.connector = connector, .keep_exited = KEEP_EXITED};
-    return processes_open(&options, &f->people, why);
+    int r = processes_open(&options, &f->people, why);
+    if (r == 0 && why->error) { /* without the connector: less, and told; not the reason of what may fail later */
+        log_warning("%s", why->text);
+        *why = (struct fault){0};
+    }
+    return r;
 }
 
 /* Attribution without audit is less, and no reason not to watch. */
