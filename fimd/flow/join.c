@@ -233,7 +233,7 @@ uint64_t flow_scan_found(void *ctx)
 void flow_scan_finished(void *ctx, const struct scan_result *r)
 {
     struct flow *f = ctx;
-    char entries[24], bytes[24], differences[24], seconds[24], text[600];
+    char entries[24], bytes[24], differences[24], seconds[24], unreadable[24], text[1000];
     snprintf(entries, sizeof(entries), "%" PRIu64, r->entries);
     snprintf(bytes, sizeof(bytes), "%" PRIu64, r->bytes);
     snprintf(differences, sizeof(differences), "%" PRIu64, r->differences);
@@ -246,12 +246,19 @@ void flow_scan_finished(void *ctx, const struct scan_result *r)
     else
         snprintf(text, sizeof(text), "%s scan (%s): %s entries compared in %s s, %s differ", depth, r->why, entries,
                  seconds, differences);
-    log_line(r->error ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", text);
+    snprintf(unreadable, sizeof(unreadable), "%" PRIu64, r->unreadable);
+    if (r->unreadable) {
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof(text) - len, "; %s paths could not be looked at, one of them %s", unreadable,
+                 r->unreadable_first);
+    }
+    bool bad = r->error || r->unreadable;
+    log_line(bad ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", text);
     if (r->fill && !r->error)
         flow_baseline_made(f, r->ticket);
-    judge_say(f->judge, r->error ? SEVERITY_HIGH : SEVERITY_INFO, r->fill ? "baseline-made" : "scan-finished", text,
+    judge_say(f->judge, bad ? SEVERITY_HIGH : SEVERITY_INFO, r->fill ? "baseline-made" : "scan-finished", text,
               "reason", r->why, "depth", depth, "entries", entries, "bytes", bytes, "differences", differences,
-              "seconds", seconds, "error", r->error ? r->text : "", NULL);
+              "seconds", seconds, "unreadable", unreadable, "error", r->error ? r->text : "", NULL);
 }
 
 /* ---- outputs ---- */

@@ -48,6 +48,8 @@ struct run {
     struct scans *scans;
     const struct request *request;
     struct policy *policy;
+    pthread_mutex_t lock; /* what follows */
+    struct scan_result *result;
 };
 
 static unsigned run_choose(void *ctx, const char *path, size_t len, enum entry_type type)
@@ -69,10 +71,29 @@ static int run_differs(void *ctx, enum check_difference what, const char *path, 
     return select_scanned(run->scans->options.select, path, len, q->source, what == CHECK_REMOVED, by);
 }
 
-static int run_request(struct lane *lane, const struct request *q, struct fault *why)
+/* What is gone meanwhile is no trouble: its end is told by itself. */
+static void run_trouble(void *ctx, const char *path, size_t len, int error)
+{
+    struct run *run = ctx;
+    struct buf text = {0};
+    if (error == ENOENT || error == ENOTDIR)
+        return;
+    pthread_mutex_lock(&run->lock);
+    if (run->result->unreadable++ == 0) {
+        path_escape(&text, path, len);
+        buf_printf(&text, " (%s)", strerror(error));
+        const char *escaped = buf_cstr(&text);
+        snprintf(run->result->unreadable_first, sizeof(run->result->unreadable_first), "%s", escaped ? escaped : "?");
+    }
+    pthread_mutex_unlock(&run->lock);
+    buf_fini(&text);
+}
+
+static int run_request(struct lane *lane, const struct request *q, struct scan_result *result, struct fault *why)
 {
     struct scans *s = lane->scans;
-    struct run run = {.scans = s, .request = q, .policy = select_policy(s->options.select)};
+    struct run run = {.scans = s, .request = q, .policy = select_policy(s->options.select), .result = result};
+    pthread_mutex_init(&run.lock, NULL);
     struct check_options options = {
         .store = s->options.store,
         .depth = q->depth,
@@ -81,6 +102,7 @@ static int run_request(struct lane *lane, const struct request *q, struct fault 
         .read_rate = s->options.read_rate,
         .choose = run_choose,
         .differs = run_differs,
+        .trouble = run_trouble,
         .ctx = &run,
         .stop = &s->stop,
     };
@@ -94,6 +116,7 @@ static int run_request(struct lane *lane, const struct request *q, struct fault 
     int r = q->fill ? check_fill(&options, false, roots, count, &lane->progress, why)
                     : check_run(&options, roots, count, &lane->progress, why);
     policy_unref(run.policy);
+    pthread_mutex_destroy(&run.lock);
     return r;
 }
 
@@ -120,25 +143,20 @@ static void run_one(struct lane *lane, const struct request *q)
     struct fault why = {0};
     int64_t begun = clock_mono();
     uint64_t found = s->options.found(s->options.ctx);
-    int error = run_request(lane, q, &why);
+    struct scan_result result = {.ticket = q->ticket, .why = q->why, .depth = q->depth, .fill = q->fill};
+    int error = run_request(lane, q, &result, &why);
     if (q->walk) {
         if (error < 0 && error != -ECANCELED) /* by a scan, which tells of its end: what is there shall not be missed */
             scans_run(s, q->path, q->depth, SOURCE_SCAN, "walk-failed", NULL);
         return;
     }
     wait_settled(s);
-    struct scan_result result = {
-        .ticket = q->ticket,
-        .why = q->why,
-        .depth = q->depth,
-        .fill = q->fill,
-        .directories = atomic_load(&lane->progress.directories),
-        .entries = atomic_load(&lane->progress.entries),
-        .bytes = atomic_load(&lane->progress.bytes),
-        .differences = s->options.found(s->options.ctx) - found,
-        .duration = clock_mono() - begun,
-        .error = error,
-    };
+    result.directories = atomic_load(&lane->progress.directories);
+    result.entries = atomic_load(&lane->progress.entries);
+    result.bytes = atomic_load(&lane->progress.bytes);
+    result.differences = s->options.found(s->options.ctx) - found;
+    result.duration = clock_mono() - begun;
+    result.error = error;
     snprintf(result.text, sizeof(result.text), "%s", why.text);
     if (error != -ECANCELED)
         s->options.finished(s->options.ctx, &result);

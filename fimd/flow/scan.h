@@ -19,6 +19,8 @@ struct scan_result {
     uint64_t differences;  /* journaled: what was told as a difference, measured again, and was one */
     int64_t duration;      /* ns */
     int error;             /* 0 or -errno */
+    uint64_t unreadable;   /* paths that could not be looked at */
+    char unreadable_first[256]; /* one of them, escaped; "" none */
     char text[400];        /* of the error */
 };
 

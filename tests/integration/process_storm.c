@@ -26,7 +26,12 @@
 #include "fimd/rt/clock.h"
 #include "fimd/rt/loss.h"
 
+/* A fork of a program under a sanitizer takes milliseconds: fewer of them there. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { PROCESSES = 300, PEOPLE = 20, FIRST_PERSON = 20001, UNSET_NAME = 0 };
+#else
 enum { PROCESSES = 3000, PEOPLE = 20, FIRST_PERSON = 20001, UNSET_NAME = 0 };
+#endif
 
 /* ---- audit ---- */
 
