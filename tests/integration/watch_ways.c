@@ -530,7 +530,7 @@ Test(watch_ways, longer_queue_than_the_systems_holds)
     fill_queue(40000, 20000, false);
 }
 
-static unsigned long created;
+static atomic_ulong created; /* counted by the reading thread */
 
 static void count_created(void *ctx, const struct watch_event *events, size_t count)
 {
