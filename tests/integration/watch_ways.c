@@ -1,6 +1,7 @@
 /* What lies around the events: mounts, names by several mounts, roots that come and go, floods, losses. */
 #include "watch_rig.h"
 
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "fimd/rt/loss.h"
