@@ -66,9 +66,16 @@ static bool is_too_large(const struct measurer *m, uint64_t size)
     return m->options.max_file_size > 0 && size > m->options.max_file_size;
 }
 
+static bool is_left_alone(const struct measure_leave *leave, const struct entry *e)
+{
+    return e->device == leave->device && (e->inode == leave->inodes[0] || e->inode == leave->inodes[1]);
+}
+
 /* What keeps us from reading a regular file before it is opened; 0: nothing. */
 static uint32_t refusal(const struct measurer *m, const struct entry *e)
 {
+    if (is_left_alone(&m->options.leave, e))
+        return ENTRY_NOTE_UNREADABLE;
     if (!m->run)
         return ENTRY_NOTE_NO_CONTENT;
     return is_too_large(m, e->size) ? ENTRY_NOTE_TOO_LARGE : 0;

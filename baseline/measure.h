@@ -17,10 +17,18 @@
 #include "baseline/digest.h"
 #include "baseline/entry.h"
 
+/* Files that are never opened, by device and inode: closing any descriptor of a file drops every POSIX lock that the
+ * process holds on it, and the store's own lock files may stand below a watched directory. */
+struct measure_leave {
+    uint64_t device;
+    uint64_t inodes[2]; /* 0: none */
+};
+
 struct measure_options {
     struct digest_plan digests; /* count 0: no content is read */
     uint64_t max_file_size;     /* bytes; 0: none */
     bool drop_cache;            /* drop the page cache's copy first, so that the disk is what is read */
+    struct measure_leave leave; /* measured by their metadata alone: ENTRY_NOTE_UNREADABLE (store_leave fills it) */
     const atomic_bool *stop;    /* set from outside to end a long read: -ECANCELED; may be NULL */
 };
 

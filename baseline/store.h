@@ -28,6 +28,7 @@
 #include "baseline/entry.h"
 #include "baseline/fault.h"
 
+struct measure_leave;
 struct store;
 struct store_txn; /* valid only inside the function that was given it */
 
@@ -43,6 +44,8 @@ struct store_options {
 
 int store_open(const struct store_options *options, struct store **ret, struct fault *why);
 void store_close(struct store *s);
+/* The store's lock files below dir, as they are now: a process that has the store open must not open them. */
+void store_leave(const char *dir, struct measure_leave *ret);
 
 /* Runs fn in a read transaction: a consistent snapshot. Keep it short: pages cannot be reused meanwhile. */
 int store_read(struct store *s, int (*fn)(struct store_txn *, void *), void *ctx, struct fault *why);

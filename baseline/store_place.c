@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "baseline/measure.h"
 #include "baseline/store_internal.h"
 
 static int check_trust(const char *dir, struct fault *why)
@@ -89,4 +90,19 @@ int store_place_open(const struct store_options *options, int *ret_lock_fd, stru
     if (!rc && options->lock)
         rc = take_lock(options->dir, ret_lock_fd, why);
     return rc;
+}
+
+void store_leave(const char *dir, struct measure_leave *ret)
+{
+    static const char *const names[] = {"lock.mdb", "fimd.lock"};
+    char path[PATH_MAX];
+    struct stat st;
+
+    *ret = (struct measure_leave){0};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) >= (int)sizeof(path) || stat(path, &st) < 0)
+            continue;
+        ret->device = st.st_dev;
+        ret->inodes[i] = st.st_ino;
+    }
 }

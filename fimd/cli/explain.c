@@ -54,6 +54,7 @@ static int look(struct explaining *x)
     struct measure_options options = {.digests = x->cli->settings.digests,
                                       .max_file_size = x->cli->settings.max_file_size};
     struct measurer *m;
+    store_leave(x->cli->settings.state_dir, &options.leave);
     int r = measurer_new(&options, &m);
 
     if (r < 0)

@@ -75,6 +75,7 @@ int scope_make(struct scope *s, struct cli *cli, const struct words *words)
     int r = words->count ? 0 : add_roots(cli, &all);
 
     *s = (struct scope){.measure = {.digests = settings->digests, .max_file_size = settings->max_file_size}};
+    store_leave(settings->state_dir, &s->measure.leave);
     s->options = (struct check_options){
         .measure = &s->measure, .threads = settings->threads, .read_rate = settings->read_rate};
     for (size_t i = 0; r == 0 && i < words->count; i++)

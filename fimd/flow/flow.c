@@ -209,6 +209,7 @@ static int open_stages(struct flow *f, struct fault *why)
 static int open_walkers(struct flow *f, struct fault *why)
 {
     f->measure = (struct measure_options){.digests = f->settings->digests, .max_file_size = f->settings->max_file_size};
+    store_leave(f->settings->state_dir, &f->measure.leave);
     const struct scans_options scans = {
         .store = f->store,
         .select = f->select,
