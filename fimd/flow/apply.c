@@ -78,6 +78,16 @@ int apply_state(struct apply *a, const struct event *event)
 }
 
 /* One record about one place. The event borrows everything. */
+/* Whoever only changed attributes has not written the content: that came by a way that the kernel does not tell (a
+ * hard link outside of what is watched), and nobody is named rather than the wrong one. */
+static bool is_unexplained(const struct finding *f, uint32_t changes)
+{
+    bool unexplained = (changes & ATTR_CONTENT) && f->touches_count > 0;
+    for (size_t i = 0; i < f->touches_count; i++)
+        unexplained = unexplained && (f->touches[i].ops & ~(uint32_t)WATCH_DIR) == WATCH_ATTRIB;
+    return unexplained;
+}
+
 int apply_record(struct apply *a, const struct finding *f, const struct place *p,
                  const struct decision *decision, const struct entry *before, const struct entry *after,
                  const char *old_path, const char *new_path)
@@ -101,10 +111,10 @@ int apply_record(struct apply *a, const struct finding *f, const struct place *p
         .policy = p->verdict.rule ? p->verdict.rule->policy : NULL,
         .tags = tags,
         .tags_count = gather_tags(a, &p->verdict, tags),
-        .actors_count = f->actors_count,
+        .actors_count = is_unexplained(f, decision->changes) ? 0 : f->actors_count,
         .actors_more = f->touches_more,
     };
-    memcpy(event.actors, f->actors, f->actors_count * sizeof(f->actors[0]));
+    memcpy(event.actors, f->actors, event.actors_count * sizeof(f->actors[0]));
     return append(a, &event);
 }
 
