@@ -401,7 +401,7 @@ Test(document, rendering_is_quick)
         if (clock_mono() - began < best)
             best = clock_mono() - began;
     }
-    cr_log_warn("document_render: %.1f us, %zu bytes", (double)best / ROUNDS / NS_PER_US, text.len);
+    cr_log_info("document_render: %.1f us, %zu bytes", (double)best / ROUNDS / NS_PER_US, text.len);
     cr_expect_lt(best / ROUNDS, MOST_US * NS_PER_US);
     buf_fini(&text);
     event_fini(&e);
